@@ -1,0 +1,57 @@
+"""Ask, Target, Call: a caller's request, where a deployment's calls go, and one attempt at one deployment."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from litellm.types.http import DEFAULT_TIMEOUTS, DEFAULT_TLS, Headers, Timeouts, Tls, Url
+
+Op = Literal["chat", "completion", "embedding"]
+"""One endpoint of a provider: chat/completions, completions, embeddings."""
+
+Json = dict[str, Any]
+"""OpenAI wire JSON: the payload that travels from floor to floor, fields nobody here knows included."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """What a caller wants: an operation, the model name as the caller wrote it, the wire parameters without `model`."""
+
+    op: Op
+    model: str
+    params: Json
+    stream: bool = False
+    call_id: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """Where a deployment's calls go: all that does not change from call to call.
+
+    `headers` are the ones to add to the provider's own. `endpoints` is the provider's: the address and the encoded
+    headers of each path, made on first use.
+    """
+
+    provider: str
+    model: str
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    organization: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    tls: Tls = DEFAULT_TLS
+    drop_params: bool = False
+    additional_drop_params: tuple[str, ...] = ()
+    allowed_openai_params: frozenset[str] = frozenset()
+    endpoints: dict[str, tuple[Url, Headers]] = field(default_factory=dict[str, tuple[Url, Headers]], repr=False)
+
+
+@dataclass(slots=True)
+class Call:
+    """One attempt at one deployment. `asked` is the model's public name, which replies carry in the gateway."""
+
+    op: Op
+    target: Target
+    params: Json
+    stream: bool
+    asked: str
+    call_id: str = ""
