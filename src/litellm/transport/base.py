@@ -26,10 +26,14 @@ class ConnectFailed(TransportError):
     sent = False
 
 
+Phase = Literal["connect", "first_byte", "between_bytes", "total", "reader"]
+"""What took too long: `reader` is our own caller, who did not read a response that had come."""
+
+
 class TimedOut(TransportError):
     """A time bound passed; `phase` says which."""
 
-    def __init__(self, message: str, phase: Literal["connect", "first_byte", "between_bytes", "total"]) -> None:
+    def __init__(self, message: str, phase: Phase) -> None:
         super().__init__(message, sent=phase != "connect")
         self.phase = phase
 

@@ -1,0 +1,244 @@
+"""The real transport: HTTP/1.1 over our own connections."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Final, NoReturn
+
+from litellm.transport.base import ClosedEarly, ConnectFailed, ResponseStream, TimedOut
+from litellm.transport.connect import open_socket
+from litellm.transport.connection import Connection, Stale
+from litellm.transport.decompress import ACCEPTED
+from litellm.transport.pool import Key, Origin, Pool
+from litellm.transport.response import Stream, Whole
+from litellm.transport.tls import Contexts
+from litellm.transport.tunnel import Proxies, open_tunnel
+from litellm.transport.upload import pump
+from litellm.types.http import HttpRequest, HttpResponse, InvalidRequest, Tls, Upload, Url
+
+MAX_BODY: Final = 100_000_000
+IDLE_SECONDS: Final = 55.0
+"""How long an idle connection is kept: load balancers commonly close at 60."""
+_SPARE_FILES: Final = 64
+"""Descriptors left to the rest of the process when connections are bounded by RLIMIT_NOFILE."""
+_JOIN_BELOW: Final = 1 << 16
+"""A body up to this size is copied behind the head, so that one write and one packet carry both."""
+_MAX_ROUTES: Final = 512
+
+_METHODS: Final = {name: name.encode() + b" " for name in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_BODYLESS: Final = frozenset({"GET", "DELETE", "OPTIONS"})
+_ACCEPT: Final = b"accept-encoding: " + ACCEPTED + b"\r\n"
+
+
+@dataclass(slots=True)
+class _Route:
+    """What is the same for every request to one Url: its origin in the pool, and its part of the head."""
+
+    origin: Origin
+    tls: Tls
+    wire: bytes
+
+
+class HttpTransport:
+    """base.Transport. It belongs to the event loop it is first used in, and so to one process.
+
+    `max_body` bounds, in bytes, bodies that are not streamed. `max_connections` bounds all that are open; by default
+    the process's limit of open files does. An idle connection makes room for a new one; if none is idle, the request
+    is ConnectFailed.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxies: Proxies | None = None,
+        max_body: int = MAX_BODY,
+        max_connections: int | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._proxies = proxies or Proxies()
+        self._max_body = max_body
+        self._idle_seconds = idle_seconds
+        self._pool = Pool(max_connections or _limit_of_files() - _SPARE_FILES)
+        self._contexts = Contexts()
+        self._routes: dict[Url, _Route] = {}  # by identity: a deployment's Url is made once
+        self._opening: set[asyncio.Timeout] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._pool.open)
+
+    @property
+    def idle_connections(self) -> int:
+        return sum(len(origin.idle) for origin in self._pool.origins.values())
+
+    async def send(self, request: HttpRequest, /) -> HttpResponse:
+        exchange = Whole(self._own_loop().create_future(), self._max_body)
+        await self._carry(request, exchange)
+        return exchange.response()
+
+    async def stream(self, request: HttpRequest, /) -> ResponseStream:
+        exchange = Stream(self._own_loop().create_future(), self._max_body)
+        exchange.attach(await self._carry(request, exchange))
+        return exchange
+
+    async def aclose(self) -> None:
+        self._closed = True
+        for scope in self._opening:
+            scope.reschedule(0)
+        for connection in list(self._pool.open):
+            connection.fail(ClosedEarly("the transport was closed"))
+        await self._pool.emptied()
+
+    async def _carry(self, request: HttpRequest, exchange: Whole | Stream) -> Connection:
+        """Send the request, a second time if the first reached nobody; return when the exchange is done."""
+        total = request.timeouts.total
+        end_by = inf if total is None else self._own_loop().time() + total
+        route = self._route(request)
+        upload = request.body if isinstance(request.body, Upload) else None
+        # An upload cannot be sent again, so it does not take a connection that may be stale.
+        connection = route.origin.take() if upload is None else None
+        if connection is None:
+            connection = await self._connect(route.origin, request, end_by)
+        try:
+            return await self._exchange(connection, route, request, exchange, end_by)
+        except Stale:
+            if upload is not None:
+                raise
+        exchange.done = self._own_loop().create_future()
+        connection = await self._connect(route.origin, request, end_by)
+        return await self._exchange(connection, route, request, exchange, end_by)
+
+    async def _exchange(
+        self, connection: Connection, route: _Route, request: HttpRequest, exchange: Whole | Stream, end_by: float
+    ) -> Connection:
+        head, body = _wire(route, request)
+        connection.start(head, body, exchange, request.timeouts, end_by)
+        if isinstance(request.body, Upload):
+            connection.upload(pump(connection, request.body))
+        try:
+            await exchange.done
+        except asyncio.CancelledError:
+            connection.abandon(exchange)
+            raise
+        return connection
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            if self._loop is not None:
+                raise RuntimeError("this HttpTransport belongs to another event loop")
+            self._loop = loop
+        return loop
+
+    def _route(self, request: HttpRequest) -> _Route:
+        route = self._routes.get(request.url)
+        if route is None or route.tls is not request.tls:
+            if len(self._routes) >= _MAX_ROUTES:
+                self._routes.clear()
+            route = self._routes[request.url] = self._make_route(request.url, request.tls)
+        return route
+
+    def _make_route(self, url: Url, tls: Tls) -> _Route:
+        key = Key(url.origin, tls if url.scheme == "https" else Tls(), self._proxies.for_origin(url.origin))
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        authority = host if url.port == (443 if url.scheme == "https" else 80) else f"{host}:{url.port}"
+        return _Route(self._pool.origin(key), tls, f"{url.target} HTTP/1.1\r\nhost: {authority}\r\n".encode("ascii"))
+
+    # Opening connections
+
+    async def _connect(self, origin: Origin, request: HttpRequest, end_by: float) -> Connection:
+        """A new connection. Raises ConnectFailed, TimedOut, and ClosedEarly if the transport is closed meanwhile."""
+        self._make_room()
+        connect = request.timeouts.connect
+        due = min(end_by, inf if connect is None else self._own_loop().time() + connect)
+        scope = asyncio.timeout_at(None if due == inf else due)
+        self._pool.opening += 1
+        self._opening.add(scope)
+        try:
+            async with scope:
+                connection = await self._open(origin)
+        except OSError as error:  # TimeoutError, gaierror and SSLError are among them
+            self._connect_failed(origin, error, request, total=due == end_by)
+        finally:
+            self._pool.opening -= 1
+            self._opening.discard(scope)
+        if self._closed:
+            connection.close()
+            raise ClosedEarly("the transport was closed", sent=False)
+        return connection
+
+    def _make_room(self) -> None:
+        if self._closed:
+            raise ClosedEarly("the transport is closed", sent=False)
+        if self._pool.is_full():
+            expendable = self._pool.expendable()
+            if expendable is None:
+                raise ConnectFailed(f"{self._pool.limit} connections are open, which is the limit")
+            expendable.close()
+
+    async def _open(self, origin: Origin) -> Connection:
+        _, host, port = origin.key.origin
+        proxy = origin.key.proxy
+        sock = await (open_socket(host, port) if proxy is None else open_socket(proxy.host, proxy.port))
+        try:
+            if proxy is not None:
+                await open_tunnel(sock, proxy, host, port)
+            return await self._speak(sock, origin)
+        except BaseException:
+            sock.close()
+            raise
+
+    async def _speak(self, sock: socket.socket, origin: Origin) -> Connection:
+        """Put the protocol, and TLS if it is due, on a connected socket."""
+        loop = self._own_loop()
+        scheme, host, port = origin.key.origin
+        make: Callable[[], Connection] = lambda: Connection(loop, origin, f"{host}:{port}", self._idle_seconds)  # noqa: E731
+        if scheme == "http":
+            return (await loop.create_connection(make, sock=sock))[1]
+        context = self._contexts.get(origin.key.tls)
+        async with origin.handshakes:
+            return (await loop.create_connection(make, sock=sock, ssl=context, server_hostname=host))[1]
+
+    def _connect_failed(self, origin: Origin, error: OSError, request: HttpRequest, *, total: bool) -> NoReturn:
+        if self._closed:
+            raise ClosedEarly("the transport was closed", sent=False) from None
+        _, host, port = origin.key.origin
+        if not isinstance(error, TimeoutError):
+            raise ConnectFailed(f"cannot connect to {host}:{port}: {error}") from error
+        seconds = request.timeouts.total if total else request.timeouts.connect
+        timed_out = TimedOut(f"no connection to {host}:{port} within {seconds} s", "total" if total else "connect")
+        timed_out.sent = False
+        raise timed_out from None
+
+
+def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes]:
+    """A request's bytes: what is written first, and a large body. Raises InvalidRequest for a method we do not send.
+
+    CONNECT is the tunnel's, and HEAD has no body whatever its length says, which the parser would have to be told.
+    """
+    method = _METHODS.get(request.method)
+    if method is None:
+        raise InvalidRequest(f"method {request.method!r} is not one of {', '.join(_METHODS)}")
+    fields = request.headers.wire
+    accept = b"" if b"\naccept-encoding:" in b"\n" + fields.lower() else _ACCEPT
+    body = request.body
+    if isinstance(body, Upload):
+        return b"%b%b%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, fields, accept, body.length), b""
+    if not body and request.method in _BODYLESS:
+        return b"%b%b%b%b\r\n" % (method, route.wire, fields, accept), b""
+    if len(body) > _JOIN_BELOW:
+        return b"%b%b%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, fields, accept, len(body)), body
+    return b"%b%b%b%bcontent-length: %d\r\n\r\n%b" % (method, route.wire, fields, accept, len(body), body), b""
+
+
+def _limit_of_files() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return 1 << 20
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 20 if soft == resource.RLIM_INFINITY else max(soft, 2 * _SPARE_FILES)
