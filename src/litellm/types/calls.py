@@ -21,6 +21,8 @@ class Ask:
     params: Json
     stream: bool = False
     call_id: str = ""
+    mock: Any = None
+    mock_tool_calls: list[Json] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -47,11 +49,12 @@ class Target:
 
 @dataclass(slots=True)
 class Call:
-    """One attempt at one deployment. `asked` is the model's public name, which replies carry in the gateway."""
+    """One attempt at one deployment. `mock` is a `mock_response`: then nothing is sent."""
 
     op: Op
     target: Target
     params: Json
     stream: bool
-    asked: str
     call_id: str = ""
+    mock: Any = None
+    mock_tool_calls: list[Json] | None = None

@@ -1,0 +1,58 @@
+"""OpenAI-compatible hosts, as facts: `hosts.json`, one row a host.
+
+The file is read once, on first use. What each field means is said at `Host`.
+"""
+
+import json
+from dataclasses import dataclass, field, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from litellm.types.calls import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One row. Environment variables are in the order in which they are looked up."""
+
+    base_url: str | None
+    """Default address, version part included; None: the user must give one."""
+    key_env: tuple[str, ...] = ()
+    base_env: tuple[str, ...] = ()
+    default_key: str | None = None
+    """Sent when the user has no key: local servers want any."""
+    endpoints: tuple[Op, ...] = ("chat", "completion", "embedding")
+    rename: dict[str, str] = field(default_factory=dict[str, str])
+    unsupported: frozenset[str] = frozenset()
+    """OpenAI parameters the host refuses: an UnsupportedParamsError, or dropped under `drop_params`."""
+    clamp: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    force: dict[str, Any] = field(default_factory=dict[str, Any])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    """Further headers; `{api_key}` stands for the key."""
+    model_prefix: str = ""
+    """Put before a model name that does not start with it."""
+    flatten_content: bool = False
+    """The host takes text only: content lists become one string."""
+
+
+@cache
+def rows() -> dict[str, Host]:
+    text = files("litellm.catalog").joinpath("hosts.json").read_text("utf-8")
+    return {name: _host(row) for name, row in json.loads(text).items()}
+
+
+def _host(row: dict[str, Any]) -> Host:
+    unknown = row.keys() - {f.name for f in fields(Host)}
+    if unknown:
+        raise ValueError(f"hosts.json: unknown fields {sorted(unknown)}")
+    values = dict(row)
+    for name in ("key_env", "base_env", "endpoints"):
+        values[name] = tuple(row.get(name, getattr(Host, name, ())) if name in row else _default(name))
+    values["unsupported"] = frozenset(row.get("unsupported", ()))
+    values["clamp"] = {name: (low, high) for name, (low, high) in row.get("clamp", {}).items()}
+    return Host(**values)
+
+
+def _default(name: str) -> Any:
+    return next(f.default for f in fields(Host) if f.name == name)

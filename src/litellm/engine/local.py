@@ -1,0 +1,134 @@
+"""Answers made on this machine: `mock_response` and the built-in `demo` model.
+
+They take the form of an upstream's HTTP answer, so that everything after the transport is the same code.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from litellm import exceptions as e
+from litellm.formats.sse import encode_event
+from litellm.transport.base import Transport
+from litellm.transport.mock import MockTransport
+from litellm.types.calls import Call, Json
+from litellm.types.http import HttpResponse
+
+DEMO: Final = "demo"
+
+_USAGE: Final = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+_JSON: Final = (b"content-type", b"application/json")
+_SSE: Final = (b"content-type", b"text/event-stream")
+_DONE: Final = encode_event(b"[DONE]")
+
+
+def transport(call: Call) -> Transport:
+    """A transport that answers this one call."""
+    return MockTransport(lambda _: answer(call))
+
+
+def answer(call: Call) -> HttpResponse:
+    """Raises the exception that a `mock_response` is or names."""
+    wire = _answers[call.op](call)
+    if not call.stream:
+        return HttpResponse(200, [_JSON], orjson.dumps(wire))
+    return HttpResponse(200, [_SSE], b"".join(encode_event(orjson.dumps(c)) for c in _chunks(wire, call)) + _DONE)
+
+
+def _chat(call: Call) -> Json:
+    said = _mocked(call) if call.mock is not None else _demo_text(call.params)
+    if isinstance(said, Mapping):
+        return {**_frame(call, "chat.completion", "chatcmpl"), **said}
+    message: Json = {"role": "assistant", "content": said}
+    if call.mock_tool_calls:
+        message["tool_calls"] = call.mock_tool_calls
+    reason = "tool_calls" if call.mock_tool_calls else "stop"
+    count = call.params.get("n") or 1
+    choices = [{"index": i, "message": dict(message), "finish_reason": reason} for i in range(count)]
+    return {**_frame(call, "chat.completion", "chatcmpl"), "choices": choices, "usage": dict(_USAGE)}
+
+
+def _completion(call: Call) -> Json:
+    said = _mocked(call) if call.mock is not None else _demo_text(call.params)
+    if isinstance(said, Mapping):
+        return {**_frame(call, "text_completion", "cmpl"), **said}
+    choices = [{"index": 0, "text": said, "logprobs": None, "finish_reason": "stop"}]
+    return {**_frame(call, "text_completion", "cmpl"), "choices": choices, "usage": dict(_USAGE)}
+
+
+def _embedding(call: Call) -> Json:
+    said = _mocked(call) if call.mock is not None else [0.0] * 8
+    if isinstance(said, Mapping):
+        return {"object": "list", "model": call.target.model, **said}
+    inputs = call.params.get("input")
+    count = len(inputs) if isinstance(inputs, list) else 1  # pyright: ignore[reportUnknownArgumentType]
+    data = [{"object": "embedding", "index": i, "embedding": said} for i in range(count)]
+    return {"object": "list", "model": call.target.model, "data": data, "usage": {"prompt_tokens": 10, "total_tokens": 10}}
+
+
+_answers: Final = {"chat": _chat, "completion": _completion, "embedding": _embedding}
+
+
+def _frame(call: Call, kind: str, prefix: str) -> Json:
+    name = f"{prefix}-{call.call_id or 'local'}"
+    return {"id": name, "object": kind, "created": int(time.time()), "model": call.target.model}
+
+
+def _mocked(call: Call) -> Any:
+    """What a `mock_response` stands for. A string that names one of our exceptions raises it."""
+    mock = call.mock
+    if isinstance(mock, BaseException):
+        raise mock
+    if isinstance(mock, str) and mock.startswith("litellm."):
+        cls = getattr(e, mock.removeprefix("litellm."), None)
+        if isinstance(cls, type) and issubclass(cls, e.LiteLLMError):
+            raise cls(message="this is a mock error", llm_provider=call.target.provider, model=call.target.model)
+    if hasattr(mock, "model_dump"):
+        return mock.model_dump()
+    return mock
+
+
+def _demo_text(params: Json) -> str:
+    """The demo model says who it is and repeats the end of what it was told."""
+    messages = params.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else {"content": params.get("prompt")}
+    heard = last.get("content") if isinstance(last, dict) else None  # pyright: ignore
+    if isinstance(heard, list):
+        heard = " ".join(p["text"] for p in heard if isinstance(p, dict) and isinstance(p.get("text"), str))  # pyright: ignore
+    return f"I am the demo model of this gateway: no provider was called. You said: {str(heard or 'nothing')[-200:]}"
+
+
+def _chunks(wire: Json, call: Call) -> list[Json]:
+    """A complete answer as the chunks of a stream: role, words, finish, and usage if it was asked for."""
+    chat = call.op == "chat"
+    frame = {k: v for k, v in wire.items() if k not in ("choices", "usage")}
+    frame["object"] = "chat.completion.chunk" if chat else "text_completion"
+    chunks: list[Json] = []
+    for choice in wire.get("choices", ()):
+        chunks += _choice_chunks(frame, choice, chat)
+    if (call.params.get("stream_options") or {}).get("include_usage"):
+        chunks.append({**frame, "choices": [], "usage": wire.get("usage")})
+    return chunks
+
+
+def _choice_chunks(frame: Json, choice: Json, chat: bool) -> list[Json]:
+    index, reason = choice.get("index", 0), choice.get("finish_reason") or "stop"
+    if not chat:
+        parts = [{"index": index, "text": word, "finish_reason": None} for word in _words(choice.get("text"))]
+        return [{**frame, "choices": [p]} for p in (*parts, {"index": index, "text": "", "finish_reason": reason})]
+    message: Json = choice.get("message") or {}
+    calls = [{"index": i, **tool_call} for i, tool_call in enumerate(message.get("tool_calls") or ())]
+    deltas: list[Json] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": word} for word in _words(message.get("content"))]
+    deltas += [{"tool_calls": [tool_call]} for tool_call in calls]
+    chunks = [{**frame, "choices": [{"index": index, "delta": d, "finish_reason": None}]} for d in deltas]
+    return [*chunks, {**frame, "choices": [{"index": index, "delta": {}, "finish_reason": reason}]}]
+
+
+def _words(text: Any) -> list[str]:
+    if not isinstance(text, str) or not text:
+        return []
+    words = text.split(" ")
+    return [words[0], *(f" {word}" for word in words[1:])]

@@ -1,0 +1,73 @@
+"""Parameter rules: renamed, refused or dropped, clamped, forced, as a vendor's row and the caller say."""
+
+from typing import Any
+
+from litellm.exceptions import UnsupportedParamsError
+from litellm.providers.base import ParamRules, Provider
+from litellm.types.calls import Call, Json
+
+
+def apply(provider: Provider, call: Call) -> Json:
+    """The parameters to send, as a new dict where anything changes. Raises UnsupportedParamsError."""
+    params = call.params
+    if provider.rules:
+        params = _by_rules(provider, call, params)
+    if call.target.additional_drop_params:
+        params = _without(params, call.target.additional_drop_params)
+    return params
+
+
+def _by_rules(provider: Provider, call: Call, params: Json) -> Json:
+    rules = provider.rules
+    refused = [name for name in params if name in rules.unsupported and name not in call.target.allowed_openai_params]
+    if refused and not call.target.drop_params:
+        raise UnsupportedParamsError(
+            message=f"{provider.name} does not support parameters: {refused}, for model={call.target.model}. To drop "
+            "these, set `litellm.drop_params=True` or, in the gateway, `litellm_settings: {drop_params: true}`; to "
+            f"send them all the same, pass `allowed_openai_params={refused}`",
+            llm_provider=provider.name,
+            model=call.target.model,
+        )
+    kept = {rules.rename.get(name, name): value for name, value in params.items() if name not in refused}
+    for name, (low, high) in rules.clamp.items():
+        if isinstance(kept.get(name), int | float):
+            kept[name] = min(max(kept[name], low), high)
+    kept.update(rules.force)
+    return _flat(kept, rules)
+
+
+def _flat(params: Json, rules: ParamRules) -> Json:
+    """Content lists of text parts as one string, for hosts that take no lists."""
+    if rules.flatten_content and isinstance(params.get("messages"), list):
+        params["messages"] = [_flat_message(message) for message in params["messages"]]
+    return params
+
+
+def _flat_message(message: Any) -> Any:
+    parts = message.get("content") if isinstance(message, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    if not isinstance(parts, list) or not all(isinstance(p, dict) and p.get("type") == "text" for p in parts):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return message  # pyright: ignore[reportUnknownVariableType]
+    return {**message, "content": "".join(str(part.get("text", "")) for part in parts)}  # pyright: ignore
+
+
+def _without(value: Any, paths: tuple[str, ...]) -> Any:
+    """Without the named parameters; a path may go deeper: `response_format.strict`, `tools[*].function.strict`."""
+    for path in paths:
+        value = _removed(value, path.replace("[*]", ".*").replace("[", ".").replace("]", "").split("."))
+    return value
+
+
+def _removed(value: Any, path: list[str]) -> Any:
+    key, rest = path[0], path[1:]
+    if isinstance(value, list):
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        picked = range(len(items)) if key == "*" else [int(key)] if key.isdigit() and int(key) < len(items) else []
+        if not rest:
+            return [item for i, item in enumerate(items) if i not in picked]
+        return [_removed(item, rest) if i in picked else item for i, item in enumerate(items)]
+    if isinstance(value, dict) and key in value:
+        fields: Json = value  # pyright: ignore[reportUnknownVariableType]
+        if not rest:
+            return {name: item for name, item in fields.items() if name != key}
+        return {**fields, key: _removed(fields[key], rest)}
+    return value

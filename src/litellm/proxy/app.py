@@ -1,0 +1,133 @@
+"""The gateway as an ASGI app, and the composition root that builds it.
+
+Inference is dispatched from a table before any framework runs; the rest is the management app. Exceptions become
+answers here and nowhere else. A reload builds a new snapshot whole, swaps one reference, and the requests in flight
+keep the one they began with.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+from litellm import exceptions as e
+from litellm.engine.engine import Engine
+from litellm.proxy import errors, headers, logs, probes
+from litellm.proxy.admin.loading import Admin
+from litellm.proxy.config.load import Config, load
+from litellm.proxy.errors import ProxyError
+from litellm.proxy.exchange import Exchange, Receive, Scope, Send
+from litellm.proxy.inference import serve
+from litellm.proxy.metrics import Metrics
+from litellm.proxy.routes import PUBLIC, inference
+from litellm.proxy.server import Worker
+from litellm.proxy.snapshot import Snapshot, build
+from litellm.transport.http import HttpTransport
+from litellm.transport.tunnel import proxies_from_environment
+
+WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
+HUNG_UP: Final = 499  # how a caller who hung up is counted; nginx's number
+
+_log = logging.getLogger("litellm.proxy")
+
+
+class Gateway:
+    """One worker's app. It owns what outlives a reload: connections and counters."""
+
+    def __init__(self, source: "Source", worker: Worker) -> None:
+        self.worker = worker
+        self.engine = Engine(HttpTransport(proxies=proxies_from_environment(os.environ)), perf_counter)
+        self.metrics = Metrics(worker.folder, worker.name)
+        self._source = source
+        self._admin = Admin(self)
+        self.warm = self._admin.warm
+        self.snapshot: Snapshot = build(source.load(), self.engine, os.environ)
+
+    @property
+    def version(self) -> str:
+        return str(self.snapshot.version)
+
+    async def reload(self) -> None:
+        """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
+        config = self._source.load()
+        self.snapshot = build(config, self.engine, os.environ, self.snapshot.version + 1)
+
+    async def aclose(self) -> None:
+        await self.engine.aclose()
+        self.metrics.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send, perf_counter())
+        path: str = scope["path"]
+        self.metrics.began()
+        try:
+            await self._serve(exchange, path)
+        except asyncio.CancelledError:
+            exchange.status = exchange.status or HUNG_UP
+            raise
+        except e.LiteLLMError as error:
+            await _refuse(exchange, error)
+        except Exception as error:  # the outermost edge: a defect of ours, said in the log, not to the caller
+            _log.exception("internal error, call %s", exchange.call_id)
+            await _refuse(exchange, error)
+        finally:
+            seconds = perf_counter() - exchange.started
+            self.metrics.ended(_label(path), exchange.model, exchange.status, seconds, exchange.upstream_seconds)
+
+    async def _serve(self, exchange: Exchange, path: str) -> None:
+        route = inference(path)
+        if route is not None and exchange.scope["method"] == "POST":
+            sending = await serve(self.snapshot, exchange, route, self.metrics)
+            await sending()
+            return
+        if path not in PUBLIC:
+            self.snapshot.auth.check(exchange.headers)
+        if route is not None:
+            raise ProxyError(405, f"{path} takes POST", headers={"allow": "POST"})
+        probe = probes.find(path)
+        if probe is not None and exchange.scope["method"] in ("GET", "HEAD"):
+            await probe(self, exchange)
+            return
+        await self._admin(exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the config comes from: a file, the command line, or both; read again at each reload."""
+
+    path: Path | None
+    overrides: Mapping[str, Any]
+
+    def load(self) -> Config:
+        """Checked, with its `environment_variables` set in this process. Raises ConfigError."""
+        config = load(self.path, self.overrides)
+        os.environ.update(config.environment_variables)
+        return config
+
+
+async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
+    """The factory that `server.py` calls in each process that serves; `settings` are those of `run`."""
+    logs.set_up(settings["debug"])
+    gateway = Gateway(Source(Path(settings["config"]) if settings["config"] else None, settings["overrides"]), worker)
+    asyncio.get_running_loop().call_later(WARM_SECONDS, gateway.warm)
+    return gateway
+
+
+async def _refuse(exchange: Exchange, error: Exception) -> None:
+    """An exception as the answer; after the status line only the connection's end can say that it failed."""
+    if exchange.status:
+        raise error
+    fields = headers.of_error(exchange) + errors.headers_of(error)
+    await exchange.answer(errors.status_of(error), fields, errors.encoded(error))
+
+
+def _label(path: str) -> str:
+    """A path as a metric's label: none that a caller can make up."""
+    route = inference(path)
+    if route is not None:
+        return route.path
+    return path if path in PUBLIC or probes.find(path) is not None else "other"

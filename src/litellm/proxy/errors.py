@@ -1,0 +1,64 @@
+"""Errors as answers: the one place where an exception becomes a status and a body (litellm-contract 1b.8).
+
+The body is OpenAI's: `{"error": {"message", "type", "param", "code"}}` with `code` a string. What is not one of our
+errors is a 500 that says nothing of the inside; its traceback goes to the log under the call's id.
+"""
+
+from typing import Final
+
+import orjson
+
+from litellm import exceptions as e
+from litellm.types.calls import Json
+
+
+class ProxyError(e.LiteLLMError, prefix=False):
+    """A request that the gateway itself refuses."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        type: str = "invalid_request_error",
+        param: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, status_code=status, headers=headers)
+        self.message = message
+        self.type = type
+        self.param = param
+
+
+INTERNAL: Final = "Internal server error. The gateway's log has the details under x-litellm-call-id."
+
+# Types that LiteLLM's clients know; an upstream's own type is passed on where it sent one.
+_ALWAYS_OURS: Final = {429: "throttling_error"}
+
+
+def status_of(error: BaseException) -> int:
+    return error.status_code if isinstance(error, e.LiteLLMError) else 500
+
+
+def body_of(error: BaseException) -> Json:
+    """The `error` object."""
+    if not isinstance(error, e.LiteLLMError):
+        return {"message": INTERNAL, "type": "internal_server_error", "param": None, "code": "500"}
+    status = error.status_code
+    return {
+        "message": error.message,
+        "type": _ALWAYS_OURS.get(status) or getattr(error, "type", None),
+        "param": error.param,
+        "code": str(status),
+    }
+
+
+def headers_of(error: BaseException) -> list[tuple[bytes, bytes]]:
+    """`retry-after` as the upstream sent it."""
+    if not isinstance(error, e.LiteLLMError):
+        return []
+    kept = ((name, error.header(name)) for name in ("retry-after", "retry-after-ms", "x-should-retry"))
+    return [(name.encode(), value.encode("latin-1")) for name, value in kept if value]
+
+
+def encoded(error: BaseException) -> bytes:
+    return orjson.dumps({"error": body_of(error)}, default=str)

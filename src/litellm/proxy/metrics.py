@@ -1,0 +1,196 @@
+"""Counters for `/metrics`, added up over all workers.
+
+Each process writes its own file of 8-byte floats, mapped into memory, with the series' names beside it; a scrape reads
+the files of all processes. A dead process's counts stay, its gauges do not. Names are LiteLLM's (litellm-contract
+1b.10). Labels hold nothing that a caller can make up: an unknown model is counted under "".
+"""
+
+import mmap
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+MAX_SERIES: Final = 64 * 1024  # of one process; 512 KiB, of which only touched pages exist
+
+BUCKETS: Final = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+)  # fmt: skip
+
+HELP: Final = {
+    "litellm_proxy_total_requests_metric_total": ("counter", "Requests answered"),
+    "litellm_proxy_failed_requests_metric_total": ("counter", "Requests answered with a status of 400 or more"),
+    "litellm_request_total_latency_metric": ("histogram", "Seconds from the request's head to the end of the answer"),
+    "litellm_llm_api_latency_metric": ("histogram", "Seconds spent waiting for the provider"),
+    "litellm_overhead_latency_metric": ("histogram", "Seconds that were not spent waiting for the provider"),
+    "litellm_input_tokens_metric_total": ("counter", "Prompt tokens that providers reported"),
+    "litellm_output_tokens_metric_total": ("counter", "Completion tokens that providers reported"),
+    "litellm_total_tokens_metric_total": ("counter", "Tokens that providers reported"),
+    "litellm_in_flight_requests": ("gauge", "Requests being served"),
+    "litellm_event_loop_lag_seconds": ("gauge", "The longest time a ready callback waited in the last 5 seconds"),
+}
+_GAUGES: Final = tuple(name for name, (kind, _) in HELP.items() if kind == "gauge")
+
+
+class Slots:
+    """Numbered floats with names. In a folder they outlive the process and others see them; `name` ends in the pid."""
+
+    def __init__(self, folder: Path | None = None, name: str = "") -> None:
+        self._names: dict[str, int] = {}
+        self._index: Any = None
+        if folder is None:
+            self.values: Any = array("d", bytes(8 * MAX_SERIES))
+            return
+        stem = folder / f"metrics-{name}"
+        with stem.with_suffix(".values").open("w+b") as file:
+            file.truncate(8 * MAX_SERIES)
+            self.values = memoryview(mmap.mmap(file.fileno(), 8 * MAX_SERIES)).cast("d")
+        self._index = stem.with_suffix(".names").open("a", encoding="utf-8", buffering=1)
+
+    def slot(self, name: str) -> int:
+        """The number of a series; when all are taken, everything new shares the last."""
+        known = self._names.get(name)
+        if known is not None:
+            return known
+        number = min(len(self._names), MAX_SERIES - 1)
+        self._names[name] = number
+        if self._index is not None:
+            self._index.write(name + "\n")
+        return number
+
+    def items(self) -> Iterator[tuple[str, float]]:
+        return ((name, self.values[number]) for name, number in self._names.items())
+
+    def close(self) -> None:
+        if self._index is not None:
+            self._index.close()
+
+
+def read_folder(folder: Path) -> Iterator[tuple[str, float]]:
+    """The series of all processes that ever wrote into the folder, without the gauges of dead ones."""
+    for names in sorted(folder.glob("metrics-*.names")):
+        values = array("d")
+        values.frombytes(names.with_suffix(".values").read_bytes())
+        alive = _alive(int(names.stem.rpartition("-")[2]))
+        for number, name in enumerate(names.read_text("utf-8").splitlines()):
+            if alive or not name.startswith(_GAUGES):
+                yield name, values[min(number, MAX_SERIES - 1)]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+class Metrics:
+    """What the gateway counts. `folder` is shared by the workers; without one the process counts for itself."""
+
+    def __init__(self, folder: Path | None = None, name: str = "") -> None:
+        self._folder = folder
+        self._slots = Slots(folder, name)
+        self._values = self._slots.values
+        self._requests: dict[tuple[str, str, int], tuple[int, ...]] = {}
+        self._tokens: dict[str, tuple[int, int, int]] = {}
+        self._in_flight = self._slots.slot("litellm_in_flight_requests")
+        self._lag = self._slots.slot("litellm_event_loop_lag_seconds")
+
+    def began(self) -> None:
+        self._values[self._in_flight] += 1
+
+    def ended(self, route: str, model: str, status: int, seconds: float, upstream_seconds: float) -> None:
+        """One request is over; `status` is what the caller got (499: it hung up before)."""
+        values = self._values
+        slots = self._requests.get((route, model, status)) or self._series(route, model, status)
+        values[self._in_flight] -= 1
+        values[slots[0]] += 1
+        if status >= 400:
+            values[slots[1]] += 1
+        for first, taken in (
+            (slots[2], seconds),
+            (slots[3], upstream_seconds),
+            (slots[4], max(0.0, seconds - upstream_seconds)),
+        ):
+            values[first] += taken
+            values[first + 1 + bisect_left(BUCKETS, taken)] += 1
+
+    def used(self, model: str, usage: dict[str, Any]) -> None:
+        """Tokens as a provider reported them."""
+        slots = self._tokens.get(model) or self._token_series(model)
+        prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        counts = (prompt, completion, usage.get("total_tokens"))
+        for slot, count in zip(slots, counts, strict=True):
+            if isinstance(count, int | float):
+                self._values[slot] += count
+
+    def lag(self, seconds: float) -> None:
+        self._values[self._lag] = seconds
+
+    def _series(self, route: str, model: str, status: int) -> tuple[int, ...]:
+        asked = _label("requested_model", model)
+        labels = f'{{route="{route}",{asked},status_code="{status}"}}'
+        counters = [f"litellm_proxy_total_requests_metric_total{labels}"]
+        counters.append(f"litellm_proxy_failed_requests_metric_total{labels}")
+        histograms = [name for name, (kind, _) in HELP.items() if kind == "histogram"]
+        made = (*(self._slots.slot(name) for name in counters), *(self._histogram(n, asked) for n in histograms))
+        self._requests[route, model, status] = made
+        return made
+
+    def _histogram(self, name: str, labels: str) -> int:
+        """Slots in a row: the sum, then one for each bucket and one for what is above them all."""
+        first = self._slots.slot(f"{name}_sum{{{labels}}}")
+        for bound in (*BUCKETS, "+Inf"):
+            self._slots.slot(f'{name}_bucket{{{labels},le="{bound}"}}')
+        return first
+
+    def _token_series(self, model: str) -> tuple[int, int, int]:
+        names = (name for name in HELP if name.endswith("tokens_metric_total"))
+        made = tuple(self._slots.slot(f"{name}{{{_label('requested_model', model)}}}") for name in names)
+        self._tokens[model] = (made[0], made[1], made[2])
+        return self._tokens[model]
+
+    def render(self) -> bytes:
+        """Prometheus' text format, version 0.0.4."""
+        items = self._slots.items() if self._folder is None else read_folder(self._folder)
+        return _render(items).encode()
+
+    def close(self) -> None:
+        self._slots.close()
+
+
+def _label(name: str, value: str) -> str:
+    escaped = value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return f'{name}="{escaped}"'
+
+
+def _render(items: Iterable[tuple[str, float]]) -> str:
+    sums: dict[str, float] = {}
+    for name, value in items:
+        sums[name] = sums.get(name, 0.0) + value
+    lines: list[str] = []
+    for family, (kind, text) in HELP.items():
+        lines += [f"# HELP {family} {text}.", f"# TYPE {family} {kind}"]
+        own = {n: v for n, v in sums.items() if n == family or n.startswith((f"{family}{{", f"{family}_"))}
+        lines += _histogram_lines(family, own) if kind == "histogram" else [f"{n} {v:g}" for n, v in own.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _histogram_lines(family: str, own: dict[str, float]) -> list[str]:
+    """Buckets are stored each for itself and shown added up."""
+    lines: list[str] = []
+    total = 0.0
+    for name, value in own.items():
+        if name.startswith(f"{family}_sum"):
+            total = 0.0
+            lines.append(f"{name} {value!r}")
+            continue
+        total += value
+        lines.append(f"{name} {total:g}")
+        labels, _, bound = name.partition("_bucket")[2].rpartition(",le=")
+        if bound.startswith('"+Inf"'):
+            lines.append(f"{family}_count{labels}}} {total:g}")
+    return lines

@@ -1,0 +1,79 @@
+"""Small GET routes on the fast lane: what load balancers, scrapers and clients ask often, and model lists."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+import orjson
+
+from litellm.proxy import headers
+from litellm.proxy.errors import ProxyError
+from litellm.proxy.exchange import Exchange
+from litellm.proxy.metrics import Metrics
+from litellm.proxy.snapshot import Snapshot
+from litellm.types.calls import Json
+
+CREATED: Final = 1677610602  # LiteLLM's, for every model
+
+
+class Serving(Protocol):
+    """What a probe may look at."""
+
+    snapshot: Snapshot
+    metrics: Metrics
+
+
+Probe = Callable[[Serving, Exchange], Awaitable[None]]
+
+
+async def _alive(gateway: Serving, exchange: Exchange) -> None:
+    await _json(exchange, "I'm alive!")
+
+
+async def _ready(gateway: Serving, exchange: Exchange) -> None:
+    await _json(exchange, {"status": "healthy", "db": "Not connected", "config_version": gateway.snapshot.version})
+
+
+async def _models(gateway: Serving, exchange: Exchange) -> None:
+    await _json(exchange, {"data": [model_row(name) for name in listed(gateway.snapshot)], "object": "list"})
+
+
+async def _model(gateway: Serving, exchange: Exchange) -> None:
+    name = exchange.scope["path"].partition("/models/")[2]
+    if not gateway.snapshot.router.deployments.group(name):
+        raise ProxyError(404, f"The model '{name}' does not exist", "not_found_error", "model")
+    await _json(exchange, model_row(name))
+
+
+async def _metrics(gateway: Serving, exchange: Exchange) -> None:
+    kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+    await exchange.answer(200, [kind, *headers.ALWAYS], gateway.metrics.render())
+
+
+def listed(snapshot: Snapshot) -> list[str]:
+    """The names a caller may ask for; a wildcard is none of them."""
+    return [name for name in snapshot.router.deployments.names if "*" not in name]
+
+
+def model_row(name: str) -> Json:
+    return {"id": name, "object": "model", "created": CREATED, "owned_by": "openai"}
+
+
+async def _json(exchange: Exchange, value: Any) -> None:
+    await exchange.answer(200, [headers.JSON, *headers.ALWAYS], orjson.dumps(value))
+
+
+PROBES: Final[dict[str, Probe]] = {
+    "/health/liveliness": _alive,
+    "/health/liveness": _alive,
+    "/health/readiness": _ready,
+    "/models": _models,
+    "/v1/models": _models,
+    "/metrics": _metrics,
+}
+
+
+def find(path: str) -> Probe | None:
+    found = PROBES.get(path)
+    if found is None and path.startswith(("/models/", "/v1/models/")):
+        return _model
+    return found

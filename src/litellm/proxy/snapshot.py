@@ -1,0 +1,156 @@
+"""A config as the gateway serves it: deployments, router, auth. Immutable; a reload builds another and swaps.
+
+What outlives a reload (connections, metrics) is not here: the engine is handed in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from litellm import exceptions as e
+from litellm.catalog import params as names
+from litellm.engine.engine import Engine
+from litellm.engine.resolve import DEFAULT_SECONDS, Wish, no_key, resolve, timeouts, tls
+from litellm.proxy.auth import Auth
+from litellm.proxy.config.load import Config
+from litellm.proxy.config.schema import LitellmParams, ModelEntry
+from litellm.router.deployments import Deployment, Deployments
+from litellm.router.plan import RetryPolicy
+from litellm.router.router import Router
+from litellm.settings import Settings
+from litellm.types.calls import Json
+
+DEFAULT_RETRIES: Final = 2
+DEFAULT_COMMIT_SECONDS: Final = 15.0
+DEFAULT_MAX_BODY_MB: Final = 100
+
+_OPENAI_NAMES: Final = frozenset[str]().union(*names.OPENAI.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`version` counts the configs this process has served; `max_body` is in bytes."""
+
+    config: Config
+    router: Router
+    auth: Auth
+    default_model: str | None
+    max_body: int
+    version: int = 1
+
+
+def build(config: Config, engine: Engine, environ: Mapping[str, str], version: int = 1) -> Snapshot:
+    """Raises APIError subclasses for a deployment that cannot be resolved; the message names its model."""
+    settings = _settings(config)
+    general, routing = config.general_settings, config.router_settings
+    deployments = Deployments([_deployment(entry, config, settings, environ) for entry in config.model_list])
+    retries = _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES)
+    return Snapshot(
+        config=config,
+        router=Router(
+            deployments,
+            engine,
+            RetryPolicy(retries),
+            _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS),
+        ),
+        auth=Auth(
+            general.master_key.get_secret_value() if general.master_key else None, general.litellm_key_header_name
+        ),
+        default_model=deployments.names[0] if len(deployments.names) == 1 and "*" not in deployments.names[0] else None,
+        max_body=int(_first(general.max_request_size_mb, DEFAULT_MAX_BODY_MB) * 1024 * 1024),
+        version=version,
+    )
+
+
+def _settings(config: Config) -> Settings:
+    """`litellm_settings` as the settings object that resolving takes."""
+    settings = Settings()
+    given = config.litellm_settings
+    for name in ("api_base", "organization", "ssl_verify", "ssl_certificate", "drop_params"):
+        value = getattr(given, name)
+        if value is not None:
+            setattr(settings, name, value)
+    settings.api_key = given.api_key.get_secret_value() if given.api_key else None
+    settings.openai_key = given.openai_key.get_secret_value() if given.openai_key else None
+    settings.request_timeout = _first(config.router_settings.timeout, given.request_timeout, DEFAULT_SECONDS)
+    return settings
+
+
+def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: Mapping[str, str]) -> Deployment:
+    params = entry.litellm_params
+    seconds = _first(params.timeout, settings.request_timeout)
+    streamed = _first(params.stream_timeout, config.router_settings.stream_timeout, seconds)
+    try:
+        target = resolve(_wish(params, seconds, settings, environ), settings, environ, key_needed=False)
+    except e.LiteLLMError as error:
+        error.message = f"model_list, {entry.model_name}: {error.raw_message}"
+        raise
+    defaults, fixed = _wire(params)
+    return Deployment(
+        id=entry.model_info.id or _id_of(entry),
+        model_name=entry.model_name,
+        target=target,
+        defaults=defaults,
+        fixed=fixed,
+        weight=params.weight,
+        rpm=params.rpm,
+        tpm=params.tpm,
+        max_retries=params.max_retries,
+        stream_timeouts=timeouts(streamed, stream=True),
+        mock=params.mock_response,
+        clientside=frozenset(params.configurable_clientside_auth_params or ()),
+        keyless=_keyless(params, target.api_key, target.provider),
+        info=_info(entry),
+    )
+
+
+def _wish(params: LitellmParams, seconds: float, settings: Settings, environ: Mapping[str, str]) -> Wish:
+    return Wish(
+        model=params.model,
+        custom_llm_provider=params.custom_llm_provider,
+        api_base=params.api_base,
+        api_key=params.api_key.get_secret_value() if params.api_key else None,
+        organization=params.organization,
+        headers=tuple((params.extra_headers or {}).items()),
+        timeouts=timeouts(seconds),
+        tls=tls(params.ssl_verify, settings, environ),
+        drop_params=bool(params.drop_params),
+        additional_drop_params=params.additional_drop_params or (),
+        allowed_openai_params=frozenset(params.allowed_openai_params or ()),
+    )
+
+
+def _wire(params: LitellmParams) -> tuple[Json, Json]:
+    """Default parameters that a request may override (OpenAI's), and those that it may not."""
+    defaults = {name: value for name, value in params.wire.items() if name in _OPENAI_NAMES}
+    fixed = {name: value for name, value in params.wire.items() if name not in _OPENAI_NAMES}
+    return defaults, {**fixed, **(params.extra_body or {})}
+
+
+def _keyless(params: LitellmParams, key: str | None, provider: str) -> str | None:
+    """Why calls to a deployment without a key fail, naming the variable to set."""
+    if key is not None:
+        return None
+    if params.api_key_variable:
+        return f"No API key for {provider}: the environment variable {params.api_key_variable} is not set"
+    return no_key(provider)
+
+
+def _info(entry: ModelEntry) -> Json:
+    shown = entry.model_info.model_dump(exclude_none=True)
+    return {**shown, "db_model": False}
+
+
+def _id_of(entry: ModelEntry) -> str:
+    """The same for the same deployment after any reload, on any replica (hard-parts 4)."""
+    params = entry.litellm_params
+    key = params.api_key.get_secret_value() if params.api_key else None
+    told: dict[str, Any] = {**params.model_dump(exclude={"api_key"}, exclude_none=True), "api_key": key}
+    return sha256(orjson.dumps([entry.model_name, told], option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)

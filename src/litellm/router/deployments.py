@@ -1,0 +1,105 @@
+"""Deployments, and which of them answer to a model name.
+
+A model group is all deployments of one `model_name`. Exact names win over wildcards, and of two wildcards the one
+with more literal text before its `*`.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from litellm.exceptions import AuthenticationError
+from litellm.types.calls import Ask, Call, Json, Target
+from litellm.types.http import Timeouts
+
+MAX_EXPANDED: Final = 1000  # concrete models of wildcard groups that are kept
+
+
+@dataclass(slots=True, eq=False)
+class Deployment:
+    """One row of a `model_list`, resolved.
+
+    `defaults` are wire parameters that a request may override (OpenAI's own), `fixed` those that it may not.
+    """
+
+    id: str
+    model_name: str
+    target: Target
+    defaults: Json = field(default_factory=dict[str, Any])
+    fixed: Json = field(default_factory=dict[str, Any])
+    weight: float | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+    max_retries: int | None = None
+    stream_timeouts: Timeouts | None = None
+    mock: Any = None
+    clientside: frozenset[str] = frozenset()
+    keyless: str | None = None
+    """Why calls fail if the target has no key."""
+    info: Json = field(default_factory=dict[str, Any])
+    headers: list[tuple[bytes, bytes]] | None = field(default=None, repr=False)
+    """The gateway's answer headers that depend on the deployment alone; made on first use."""
+
+    def call(self, ask: Ask) -> Call:
+        """One attempt at this deployment. What the caller wrote wins over the defaults. Raises AuthenticationError."""
+        params = ask.params
+        if self.defaults or self.fixed:
+            params = {**self.defaults, **params, **self.fixed}
+        mock = ask.mock if ask.mock is not None else self.mock
+        if self.keyless and mock is None:
+            raise AuthenticationError(self.keyless, self.target.provider, self.target.model)
+        target = self.target
+        if ask.stream and self.stream_timeouts is not None:
+            target = self._streaming()
+        return Call(ask.op, target, params, ask.stream, ask.call_id, mock, ask.mock_tool_calls)
+
+    def _streaming(self) -> Target:
+        """The same target with the timeouts of streams; made once."""
+        if self._stream_target is None:
+            self._stream_target = replace(self.target, timeouts=self.stream_timeouts, endpoints={})
+        return self._stream_target
+
+    _stream_target: Target | None = field(default=None, repr=False)
+
+
+class Deployments:
+    """An immutable index of deployments by model name."""
+
+    def __init__(self, deployments: list[Deployment]) -> None:
+        groups: dict[str, list[Deployment]] = {}
+        for deployment in deployments:
+            groups.setdefault(deployment.model_name, []).append(deployment)
+        self.all = tuple(deployments)
+        self.names = tuple(groups)
+        self._exact = {name: tuple(group) for name, group in groups.items() if "*" not in name}
+        wild = ((name, tuple(group)) for name, group in groups.items() if "*" in name)
+        self._wild = sorted(wild, key=lambda item: -len(item[0].partition("*")[0]))
+        self._expanded: OrderedDict[str, tuple[Deployment, ...]] = OrderedDict()
+
+    def group(self, model: str) -> tuple[Deployment, ...]:
+        """The deployments that answer to a name; empty if none does."""
+        return self._exact.get(model) or self._expand(model)
+
+    def by_id(self, deployment_id: str) -> Deployment | None:
+        return next((d for d in self.all if d.id == deployment_id), None)
+
+    def _expand(self, model: str) -> tuple[Deployment, ...]:
+        """The group of a wildcard, made for one concrete model."""
+        known = self._expanded.get(model)
+        if known is not None:
+            return known
+        for pattern, group in self._wild:
+            before, _, after = pattern.partition("*")
+            if len(model) >= len(pattern) and model.startswith(before) and model.endswith(after):
+                matched = model[len(before) : len(model) - len(after)]
+                made = tuple(_concrete(deployment, matched) for deployment in group)
+                self._expanded[model] = made
+                if len(self._expanded) > MAX_EXPANDED:
+                    self._expanded.popitem(last=False)
+                return made
+        return ()
+
+
+def _concrete(deployment: Deployment, matched: str) -> Deployment:
+    target = replace(deployment.target, model=deployment.target.model.replace("*", matched), endpoints={})
+    return replace(deployment, target=target, _stream_target=None, headers=None)

@@ -1,0 +1,33 @@
+"""`response._hidden_params`: what users read beside the answer (litellm-contract 1a.5)."""
+
+from typing import Any
+
+from litellm.router.deployments import Deployment
+from litellm.types.calls import Json
+from litellm.types.http import RawHeaders
+
+
+def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, call_id: str) -> dict[str, Any]:
+    target = deployment.target
+    return {
+        "custom_llm_provider": target.provider,
+        "region_name": None,
+        "additional_headers": additional_headers(headers),
+        "optional_params": {name: value for name, value in params.items() if name not in ("messages", "input", "prompt")},
+        "litellm_call_id": call_id,
+        "api_base": target.base_url,
+        "model_id": deployment.id or None,
+        "response_cost": None,
+        "litellm_model_name": target.model,
+    }
+
+
+def additional_headers(headers: RawHeaders) -> dict[str, str]:
+    """The endpoint's headers under `llm_provider-`, and its `x-ratelimit-*` also as they are."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[f"llm_provider-{name}"] = value
+        if name.startswith("x-ratelimit-"):
+            found[name] = value
+    return found

@@ -1,0 +1,298 @@
+"""The calls: `completion`, `embedding`, `text_completion` and their asynchronous forms.
+
+There is one implementation, the asynchronous one; the synchronous functions run it on the portal's loop. The parameters
+spelt out are OpenAI's, for editors and introspection; what else is passed goes to the endpoint, or steers us if its
+name is one of ours (`catalog/params.py`).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+from litellm import exceptions as e
+from litellm.engine.engine import Reply
+from litellm.engine.streams import EventStream
+from litellm.router.deployments import Deployment
+from litellm.sdk import portal
+from litellm.sdk.ask import Request, request_of
+from litellm.sdk.client import client
+from litellm.sdk.hidden import hidden_params
+from litellm.sdk.streaming import CustomStreamWrapper
+from litellm.types import utils as types
+from litellm.types.calls import Json, Op, Target
+
+OPENAI_HOST: Final = "://api.openai.com"
+
+
+async def acompletion(
+    model: str,
+    messages: Sequence[Any] = (),
+    timeout: Any = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    n: int | None = None,
+    stream: bool | None = None,
+    stream_options: dict[str, Any] | None = None,
+    stop: Any = None,
+    max_completion_tokens: int | None = None,
+    max_tokens: int | None = None,
+    modalities: list[str] | None = None,
+    prediction: Any = None,
+    audio: Any = None,
+    presence_penalty: float | None = None,
+    frequency_penalty: float | None = None,
+    logit_bias: dict[Any, Any] | None = None,
+    user: str | None = None,
+    reasoning_effort: str | None = None,
+    verbosity: str | None = None,
+    response_format: Any = None,
+    seed: int | None = None,
+    tools: list[Any] | None = None,
+    tool_choice: Any = None,
+    parallel_tool_calls: bool | None = None,
+    web_search_options: Any = None,
+    logprobs: bool | None = None,
+    top_logprobs: int | None = None,
+    deployment_id: str | None = None,
+    extra_headers: dict[str, str] | None = None,
+    safety_identifier: str | None = None,
+    service_tier: str | None = None,
+    store: bool | None = None,
+    prompt_cache_key: str | None = None,
+    functions: list[Any] | None = None,
+    function_call: Any = None,
+    base_url: str | None = None,
+    api_version: str | None = None,
+    api_key: str | None = None,
+    model_list: list[Any] | None = None,
+    thinking: Any = None,
+    shared_session: Any = None,
+    enable_json_schema_validation: bool | None = None,
+    **kwargs: Any,
+) -> Any:
+    """One chat completion.
+
+    `model` is `provider/name` (`openai/mistral`); `base_url` wins over `api_base`. Unknown keywords go to the endpoint.
+    Returns a ModelResponse, or with `stream=True` a CustomStreamWrapper. Raises the errors of `litellm.exceptions`.
+    """
+    return await _call("chat", locals())
+
+
+def completion(
+    model: str,
+    messages: Sequence[Any] = (),
+    timeout: Any = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    n: int | None = None,
+    stream: bool | None = None,
+    stream_options: dict[str, Any] | None = None,
+    stop: Any = None,
+    max_completion_tokens: int | None = None,
+    max_tokens: int | None = None,
+    modalities: list[str] | None = None,
+    prediction: Any = None,
+    audio: Any = None,
+    presence_penalty: float | None = None,
+    frequency_penalty: float | None = None,
+    logit_bias: dict[Any, Any] | None = None,
+    user: str | None = None,
+    reasoning_effort: str | None = None,
+    verbosity: str | None = None,
+    response_format: Any = None,
+    seed: int | None = None,
+    tools: list[Any] | None = None,
+    tool_choice: Any = None,
+    parallel_tool_calls: bool | None = None,
+    web_search_options: Any = None,
+    logprobs: bool | None = None,
+    top_logprobs: int | None = None,
+    deployment_id: str | None = None,
+    extra_headers: dict[str, str] | None = None,
+    safety_identifier: str | None = None,
+    service_tier: str | None = None,
+    store: bool | None = None,
+    prompt_cache_key: str | None = None,
+    functions: list[Any] | None = None,
+    function_call: Any = None,
+    base_url: str | None = None,
+    api_version: str | None = None,
+    api_key: str | None = None,
+    model_list: list[Any] | None = None,
+    thinking: Any = None,
+    shared_session: Any = None,
+    enable_json_schema_validation: bool | None = None,
+    **kwargs: Any,
+) -> Any:
+    """One chat completion.
+
+    `model` is `provider/name` (`openai/mistral`); `base_url` wins over `api_base`. Unknown keywords go to the endpoint.
+    Returns a ModelResponse, or with `stream=True` a CustomStreamWrapper. Raises the errors of `litellm.exceptions`.
+    """
+    given = locals()
+    return portal.run_sync(lambda: _call("chat", given))
+
+
+async def aembedding(
+    model: str,
+    input: Any = None,
+    dimensions: int | None = None,
+    encoding_format: str | None = None,
+    timeout: Any = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    api_key: str | None = None,
+    api_type: str | None = None,
+    user: str | None = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Embeddings of `input`: a string, a list of strings, or token ids. Raises as `completion`."""
+    return await _call("embedding", locals())
+
+
+def embedding(
+    model: str,
+    input: Any = None,
+    dimensions: int | None = None,
+    encoding_format: str | None = None,
+    timeout: Any = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    api_key: str | None = None,
+    api_type: str | None = None,
+    user: str | None = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Embeddings of `input`: a string, a list of strings, or token ids. Raises as `completion`."""
+    given = locals()
+    return portal.run_sync(lambda: _call("embedding", given))
+
+
+async def atext_completion(
+    prompt: Any,
+    model: str,
+    best_of: int | None = None,
+    echo: bool | None = None,
+    frequency_penalty: float | None = None,
+    logit_bias: dict[Any, Any] | None = None,
+    logprobs: int | None = None,
+    max_tokens: int | None = None,
+    n: int | None = None,
+    presence_penalty: float | None = None,
+    stop: Any = None,
+    stream: bool | None = None,
+    stream_options: dict[str, Any] | None = None,
+    suffix: str | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    user: str | None = None,
+    seed: int | None = None,
+    timeout: Any = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    api_key: str | None = None,
+    model_list: list[Any] | None = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """One text completion of `prompt`: a string, a list of strings, or token ids. Returns and raises as `completion`."""
+    return await _call("completion", locals())
+
+
+def text_completion(
+    prompt: Any,
+    model: str,
+    best_of: int | None = None,
+    echo: bool | None = None,
+    frequency_penalty: float | None = None,
+    logit_bias: dict[Any, Any] | None = None,
+    logprobs: int | None = None,
+    max_tokens: int | None = None,
+    n: int | None = None,
+    presence_penalty: float | None = None,
+    stop: Any = None,
+    stream: bool | None = None,
+    stream_options: dict[str, Any] | None = None,
+    suffix: str | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    user: str | None = None,
+    seed: int | None = None,
+    timeout: Any = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    api_key: str | None = None,
+    model_list: list[Any] | None = None,
+    custom_llm_provider: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """One text completion of `prompt`: a string, a list of strings, or token ids. Returns and raises as `completion`."""
+    given = locals()
+    return portal.run_sync(lambda: _call("completion", given))
+
+
+async def _call(op: Op, given: dict[str, Any]) -> Any:
+    """`given` is a function's `locals()`: its named arguments and `kwargs`."""
+    started = time.perf_counter()
+    given = {**given, **given.pop("kwargs")}
+    request = request_of(op, given)
+    ask = request.ask
+    ask.call_id = ask.call_id or str(uuid4())
+    if op == "chat" and not given.get("messages"):
+        raise e.BadRequestError(message="messages must be a non-empty list", llm_provider="", model=ask.model)
+    deployment = Deployment("", ask.model, client.target(request.wish, mocked=ask.mock is not None))
+    await _mocked_delay(given, ask.model)
+    router = await client.router()
+    if not ask.stream:
+        served = await router.send(ask, (deployment,), request.num_retries)
+        return _response(op, request, deployment, served.result, started)
+    _ask_for_usage(ask.params, deployment.target)
+    streamed = await router.stream(ask, (deployment,), request.num_retries)
+    return _stream(op, request, deployment, streamed.result)
+
+
+def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float) -> Any:
+    made = _MADE[op](reply.wire)
+    hidden = hidden_params(deployment, reply.headers, request.ask.params, request.ask.call_id)
+    elapsed = (time.perf_counter() - started) * 1000
+    hidden["_response_ms"] = elapsed
+    hidden["litellm_overhead_time_ms"] = elapsed - reply.seconds * 1000
+    made._hidden_params = hidden
+    made._response_ms = elapsed
+    return made
+
+
+_MADE: Final[dict[Op, Callable[[Json], Any]]] = {
+    "chat": types.model_response,
+    "completion": types.text_completion_response,
+    "embedding": types.embedding_response,
+}
+
+
+def _stream(op: Op, request: Request, deployment: Deployment, stream: EventStream) -> CustomStreamWrapper:
+    return CustomStreamWrapper(
+        stream,
+        op=op,
+        model=deployment.target.model,
+        provider=deployment.target.provider,
+        usage_asked=request.usage_asked,
+        hidden_params=hidden_params(deployment, stream.headers, request.ask.params, request.ask.call_id),
+    )
+
+
+def _ask_for_usage(params: Json, target: Target) -> None:
+    """OpenAI itself always knows `stream_options`; another endpoint is asked for usage only if the caller does."""
+    if OPENAI_HOST in target.base_url:
+        params["stream_options"] = {"include_usage": True, **(params.get("stream_options") or {})}
+
+
+async def _mocked_delay(given: dict[str, Any], model: str) -> None:
+    if given.get("mock_delay"):
+        await asyncio.sleep(given["mock_delay"])
+    if given.get("mock_timeout"):
+        await asyncio.sleep(float(given.get("timeout") or 0))
+        raise e.Timeout(message="this is a mock timeout error", llm_provider="", model=model)

@@ -1,0 +1,130 @@
+"""`CustomStreamWrapper`: what `stream=True` returns, iterated with `for` or `async for`."""
+
+import asyncio
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+from litellm.engine.streams import EventStream
+from litellm.sdk import portal
+from litellm.types import utils as types
+from litellm.types.calls import Json, Op
+
+Chunk = types.ModelResponseStream | types.TextCompletionResponse
+
+
+class CustomStreamWrapper:
+    """The chunks of one answer. Ending, failing, `close()` and being dropped all end the provider's work.
+
+    `chunks` are those yielded so far. The usage chunk is yielded only if it was asked for, with one choice whose delta
+    is empty (users read `chunk.choices[0]`); the usage is in `_hidden_params["usage"]` in any case.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        *,
+        op: Op,
+        model: str,
+        provider: str,
+        usage_asked: bool,
+        hidden_params: dict[str, Any],
+    ) -> None:
+        self.model = model
+        self.custom_llm_provider = provider
+        self.chunks: list[Chunk] = []
+        self._hidden_params = hidden_params
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        self._op: Op = op
+        self._usage_asked = usage_asked
+        self._waiting: deque[Json] = deque()
+        self._closed = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        while True:
+            chunk = self._pop()
+            if chunk is not None:
+                return chunk
+            if not self._closed:
+                self._waiting.extend(portal.run_sync(self._batch))
+            if not self._waiting:
+                raise StopIteration
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while True:
+            chunk = self._pop()
+            if chunk is not None:
+                return chunk
+            if not self._closed:
+                self._waiting.extend(await self._batch())
+            if not self._waiting:
+                raise StopAsyncIteration
+
+    async def _batch(self) -> list[Json]:
+        """The next chunks; whatever ends the stream also closes it."""
+        try:
+            chunks = await self._stream.batch()
+        except BaseException:
+            self._end()
+            raise
+        if not chunks:
+            self._end()
+        return chunks
+
+    def _pop(self) -> Chunk | None:
+        while self._waiting:
+            wire = self._waiting.popleft()
+            usage = wire.get("usage")
+            if usage:
+                self._hidden_params["usage"] = usage
+            if not wire.get("choices"):
+                if usage and not self._usage_asked:
+                    continue
+                wire["choices"] = [{"index": 0, "delta": {}}] if self._op == "chat" else [{"index": 0, "text": ""}]
+            made = types.stream_chunk(wire) if self._op == "chat" else types.text_completion_response(wire)
+            self.chunks.append(made)
+            return made
+        return None
+
+    def _end(self) -> None:
+        self._closed = True
+        self._stream.close()
+
+    def close(self) -> None:
+        """Stop: what has not been read is dropped, and the provider's work ends."""
+        if self._closed:
+            return
+        self._closed = True
+        self._waiting.clear()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stream.close)
+
+    async def aclose(self) -> None:
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self.close()
