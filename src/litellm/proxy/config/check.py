@@ -1,0 +1,302 @@
+"""What is wrong with a config's tree: names nobody knows, values of the wrong type, entries that contradict others.
+
+Every function adds to a list of problems and goes on, so that one run shows them all. Parts are made typed one by one:
+a mistake in one deployment does not hide those of another.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from litellm.catalog import params
+from litellm.engine.resolve import Wish, resolve
+from litellm.exceptions import LiteLLMError
+from litellm.proxy.config import schema
+from litellm.proxy.config.source import Fields, Items, Node, Place, Problem, Severity, find, name_mark, plain
+from litellm.settings import Settings
+
+T = TypeVar("T")
+Finding = tuple[Place, str, Severity]
+
+SETTINGS: Final[dict[str, type[schema.Section]]] = {
+    "litellm_settings": schema.LitellmSettings,
+    "router_settings": schema.RouterSettings,
+    "general_settings": schema.GeneralSettings,
+}
+_OF_ENTRY: Final[dict[str, type[schema.Section]]] = {
+    "litellm_params": schema.LitellmParams,
+    "model_info": schema.ModelInfo,
+}
+
+# How alike two names must be (difflib's ratio): where any name is allowed, only what is hardly anything else.
+_LIKE: Final = 0.6
+_VERY_LIKE: Final = 0.8
+
+
+@dataclass(slots=True)
+class Parts:
+    """What of the document could be made typed. `deployments` counts those that could not, too."""
+
+    deployments: int = 0
+    entries: list[tuple[int, schema.ModelEntry]] = field(default_factory=list[tuple[int, schema.ModelEntry]])
+    litellm_settings: schema.LitellmSettings = field(default_factory=schema.LitellmSettings)
+    router_settings: schema.RouterSettings = field(default_factory=schema.RouterSettings)
+    general_settings: schema.GeneralSettings = field(default_factory=schema.GeneralSettings)
+    environment_variables: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+
+def examine(
+    root: Fields, missing: Mapping[Place, str], environment: Mapping[str, str], problems: list[Problem]
+) -> Parts:
+    """Check everything. `missing` are the places whose environment variable is not set, with its name."""
+    for place, message in _names(root):
+        problems.append(Problem.at(name_mark(root, place), place, message, "warning"))
+    parts = _typed(root, missing, problems)
+    parts.environment = environment
+    for rule in _RULES:
+        for place, message, severity in rule(parts):
+            problems.append(Problem.at(find(root, place)[1], place, message, severity))
+    return parts
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = _LIKE) -> str | None:
+    """The known name that `name` is most like, if any is like it at all."""
+    matches = get_close_matches(name.lower().replace("-", "_"), sorted(known), 1, likeness)
+    return matches[0] if matches else None
+
+
+# Names
+
+
+def _names(root: Fields) -> Iterator[tuple[Place, str]]:
+    yield from _unknown(root, (), schema.ConfigFile, SETTINGS)
+    for name, section in SETTINGS.items():
+        others = {other: cls for other, cls in SETTINGS.items() if other != name}
+        yield from _unknown(root.nodes.get(name), (name,), section, others)
+    entries = root.nodes.get("model_list")
+    for index, entry in enumerate(entries.nodes if isinstance(entries, Items) else ()):
+        place = ("model_list", index)
+        yield from _unknown(entry, place, schema.ModelEntry, _OF_ENTRY)
+        if not isinstance(entry, Fields):
+            continue
+        for name, section in _OF_ENTRY.items():
+            yield from _unknown(entry.nodes.get(name), (*place, name), section, {})
+
+
+def _unknown(
+    node: Node | None, place: Place, section: type[schema.Section], others: Mapping[str, type[schema.Section]]
+) -> Iterator[tuple[Place, str]]:
+    """Names in `node` that do nothing; `others` are sections where a name may have been meant to stand."""
+    for name in node.nodes if isinstance(node, Fields) else ():
+        if section.has_no_effect(name):
+            effect = "is not enforced yet: it restricts nothing" if name in section.unguarded else "has no effect yet"
+            yield (*place, name), effect
+        elif name not in section.known():
+            message = _near_miss(name, section) if section.open else _stray(name, section, others)
+            if message:
+                yield (*place, name), message
+
+
+def _near_miss(name: str, section: type[schema.Section]) -> str | None:
+    meant = nearest(name, section.known(), _VERY_LIKE)
+    sent = "is sent to the endpoint as it is" if section is schema.LitellmParams else "has no effect"
+    return f"unknown name, {sent}, did you mean {meant}?" if meant else None
+
+
+def _stray(name: str, section: type[schema.Section], others: Mapping[str, type[schema.Section]]) -> str:
+    homes = (f"{other}.{name}" for other, cls in others.items() if name in cls.known())
+    meant = next(homes, None) or nearest(name, section.known())
+    return "unknown name, has no effect" + (f", did you mean {meant}?" if meant else "")
+
+
+# Types
+
+
+def _typed(root: Fields, missing: Mapping[Place, str], problems: list[Problem]) -> Parts:
+    parts = Parts()
+    entries = root.nodes.get("model_list")
+    parts.deployments = len(entries.nodes) if isinstance(entries, Items) else 0
+    for index in range(parts.deployments):
+        place = ("model_list", index)
+        absent = {str(at[-1]): name for at, name in missing.items() if at[:-1] == (*place, "litellm_params")}
+        entry = _part(schema.ModelEntry, root, place, problems, absent)
+        if entry is not None:
+            parts.entries.append((index, entry))
+    if not isinstance(entries, Items):
+        _part(tuple[schema.ModelEntry, ...], root, ("model_list",), problems)
+    for name, section in SETTINGS.items():
+        setattr(parts, name, _part(section, root, (name,), problems) or section())
+    _part(tuple[str, ...], root, ("include",), problems)
+    parts.environment_variables = _part(dict[str, str], root, ("environment_variables",), problems) or {}
+    return parts
+
+
+def _part(
+    kind: type[T], root: Fields, place: Place, problems: list[Problem], context: Mapping[str, str] | None = None
+) -> T | None:
+    """What stands at `place`, as a `kind`; None if it is absent, null or wrong."""
+    node, _, found = find(root, place)
+    value = plain(node)
+    if found != place or (value is None and len(place) == 1):
+        return None
+    try:
+        return TypeAdapter(kind).validate_python(value, context=context)
+    except ValidationError as error:
+        problems += _described(error.errors(include_url=False, include_input=False), root, place)
+        return None
+
+
+_EXPECTED: Final = {
+    "string_type": "text (in quotes, if it looks like a number)",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+_RANGE: Final = {"greater_than": "must be more than {gt:g}", "greater_than_equal": "must be at least {ge:g}"}
+
+
+def _described(errors: Iterable[ErrorDetails], root: Fields, base: Place) -> list[Problem]:
+    """One problem per place: what pydantic says of each member of a union is joined by `or`."""
+    expected: dict[Place, list[str]] = {}
+    problems: list[Problem] = []
+    for error in errors:
+        place: Place = (*base, *error["loc"])
+        node, mark, found = find(root, place)
+        if error["type"] == "missing":
+            problems.append(Problem.at(mark, place, "is required"))
+        elif error["type"] in _EXPECTED:
+            expected.setdefault(found, []).append(_EXPECTED[error["type"]])
+        else:
+            problems.append(Problem.at(mark, found, _other_message(error, node)))
+    for place, words in expected.items():
+        node, mark, _ = find(root, place)
+        problems.append(Problem.at(mark, place, f"expected {', or '.join(dict.fromkeys(words))}, found {_kind(node)}"))
+    return problems
+
+
+def _other_message(error: ErrorDetails, node: Node) -> str:
+    if error["type"] in _RANGE:
+        return _RANGE[error["type"]].format(**error.get("ctx", {}))
+    if error["type"] != "literal_error":
+        return error["msg"].removeprefix("Value error, ")
+    allowed = str(error.get("ctx", {}).get("expected", ""))
+    meant = nearest(str(plain(node)), [name.strip("'") for name in allowed.replace(" or ", ", ").split(", ")])
+    return f"expected one of {allowed}" + (f", did you mean {meant}?" if meant else "")
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, Items):
+        return "a list"
+    if isinstance(node, Fields):
+        return "a mapping"
+    if node.value is None:
+        return "nothing"
+    if isinstance(node.value, bool):
+        return "true or false"
+    return "text" if isinstance(node.value, str) else "a number"
+
+
+# Rules that look at more than one value, or at what a value means
+
+
+def _params_place(index: int, *names: str) -> Place:
+    return ("model_list", index, "litellm_params", *names)
+
+
+def _nothing_to_serve(parts: Parts) -> Iterator[Finding]:
+    if not parts.deployments:
+        yield ("model_list",), "there is no model: nothing can be called", "warning"
+
+
+def _ids_are_unique(parts: Parts) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for index, entry in parts.entries:
+        name = entry.model_info.id
+        if name is not None and seen.setdefault(name, index) != index:
+            first = f"model_list[{seen[name]}]"
+            yield ("model_list", index, "model_info", "id"), f"is the id of {first} already", "error"
+
+
+def _models_are_named(parts: Parts) -> Iterator[Finding]:
+    for index, entry in parts.entries:
+        model = entry.litellm_params.model
+        if model.endswith("/"):
+            yield _params_place(index, "model"), "names no model after the provider", "error"
+        elif "*" in model and "*" not in entry.model_name:
+            yield _params_place(index, "model"), "`*` stands for nothing: model_name has none", "warning"
+
+
+_ENDPOINTS: Final = ("/chat/completions", "/completions", "/embeddings")
+
+
+def _bases_are_bases(parts: Parts) -> Iterator[Finding]:
+    for index, entry in parts.entries:
+        for name in ("api_base", "base_url"):
+            base: str = (getattr(entry.litellm_params, name) or "").rstrip("/")
+            ending = next((path for path in _ENDPOINTS if base.endswith(path)), None)
+            if ending:
+                yield _params_place(index, name), f"should end before {ending}, which is appended to it", "warning"
+
+
+def _keys_are_filled(parts: Parts) -> Iterator[Finding]:
+    for index, entry in parts.entries:
+        key = entry.litellm_params.api_key
+        if key is not None and not key.get_secret_value():
+            yield _params_place(index, "api_key"), "is empty: taken as absent", "warning"
+
+
+def _clientside_names(parts: Parts) -> Iterator[Finding]:
+    for index, entry in parts.entries:
+        for position, name in enumerate(entry.litellm_params.configurable_clientside_auth_params or ()):
+            if name in schema.CLIENTSIDE_NAMES:
+                continue
+            place = ("model_list", index, "litellm_params", "configurable_clientside_auth_params", position)
+            meant = None if params.is_credential(name) else nearest(name, schema.CLIENTSIDE_NAMES)
+            yield place, "has no effect here" + (f", did you mean {meant}?" if meant else ""), "warning"
+
+
+def _models_resolve(parts: Parts) -> Iterator[Finding]:
+    """The provider is known, and has an address. Keys are asked for when a call needs one."""
+    settings = Settings()
+    settings.api_base = parts.litellm_settings.api_base
+    for index, entry in parts.entries:
+        given = entry.litellm_params
+        if given.model.endswith("/"):
+            continue
+        try:
+            resolve(Wish(given.model, given.custom_llm_provider, given.api_base), settings, parts.environment, False)
+        except LiteLLMError as error:
+            yield _params_place(index, "model"), str(error.raw_message), "error"
+
+
+def _strategy_is_built(parts: Parts) -> Iterator[Finding]:
+    strategy = parts.router_settings.routing_strategy
+    if strategy and strategy not in schema.BUILT_STRATEGIES:
+        yield ("router_settings", "routing_strategy"), f"{strategy} has no effect yet", "warning"
+
+
+_RULES: Final[tuple[Callable[[Parts], Iterator[Finding]], ...]] = (
+    _nothing_to_serve,
+    _ids_are_unique,
+    _models_are_named,
+    _models_resolve,
+    _bases_are_bases,
+    _keys_are_filled,
+    _clientside_names,
+    _strategy_is_built,
+)

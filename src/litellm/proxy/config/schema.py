@@ -1,0 +1,469 @@
+"""config.yaml as types: which names there are, what each holds, what it does.
+
+A field here is a name with an effect; its description is what `docs/configuration.md` says of it (`reference.py`). A
+name in `later` that is no field is LiteLLM's, accepted with a warning that it has no effect yet; whoever builds the
+feature makes it a field. Fields in `idle` have their type already, and get the same warning.
+
+Nothing secret shows in `repr`: secrets are SecretStr, fields that may carry one are left out, and so is every name
+that is not a field.
+"""
+
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    model_validator,
+)
+
+from litellm.catalog import params
+from litellm.types.http import Headers, InvalidRequest, Url
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _not_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+def _url(value: str) -> str:
+    """The message never quotes the address: it may carry a password."""
+    try:
+        Url(value)
+    except InvalidRequest as error:
+        said = str(error) if "may not carry" in str(error) else "expected an address like http://host:port/v1"
+        raise ValueError(said) from None
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    try:
+        Headers(tuple(value.items()))
+    except InvalidRequest as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _header_name(value: str) -> str:
+    _headers({value: ""})
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if text != text.strip() or not text.isprintable() or not text.isascii():
+        raise ValueError("has white space around it, or characters that a header cannot carry")
+    return value
+
+
+def _filled(value: Any) -> Any:
+    if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+        raise ValueError("is empty")
+    return value
+
+
+def _or_empty(value: Any) -> Any:
+    """A heading with nothing under it is null in YAML."""
+    return {} if value is None else value
+
+
+def _text_of_number(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=0)]
+Positive = Annotated[float, BeforeValidator(_not_bool), Field(gt=0)]
+Amount = Annotated[float, BeforeValidator(_not_bool), Field(ge=0)]
+Text = Annotated[str, AfterValidator(_filled)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+Address = Annotated[str, AfterValidator(_url)]
+HeaderMap = Annotated[dict[str, str], AfterValidator(_headers)]
+
+RoutingStrategy = Literal[
+    "simple-shuffle",
+    "least-busy",
+    "latency-based-routing",
+    "usage-based-routing",
+    "usage-based-routing-v2",
+    "cost-based-routing",
+    "lar1",
+]
+BUILT_STRATEGIES: Final = frozenset({"simple-shuffle"})
+
+Mode = Literal[
+    "chat", "embedding", "completion", "image_generation", "audio_transcription", "audio_speech", "rerank", "responses",
+    "batch", "realtime", "ocr", "moderation", "image_edit", "video_generation", "search",
+]  # fmt: skip
+
+CLIENTSIDE_NAMES: Final = _names("api_base base_url api_key organization")
+"""What a deployment can let a request override."""
+
+_PRICES: Final = _names(
+    "input_cost_per_token output_cost_per_token input_cost_per_second output_cost_per_second"
+    " cache_read_input_token_cost cache_creation_input_token_cost"
+)
+
+_ENDPOINT_PARAMS: Final = _names(
+    """
+    add_generation_prompt cache_prompt chat_template chat_template_kwargs continue_final_message do_sample documents
+    dynatemp_range early_stopping grammar guided_choice guided_grammar guided_json guided_regex id_slot ignore_eos
+    include include_stop_str_in_output input_type instructions json_schema keep_alive length_penalty
+    logits_processors lora_request max_new_tokens max_output_tokens min_p min_tokens mirostat mirostat_eta
+    mirostat_tau models n_predict n_probs num_ctx num_predict options plugins previous_response_id prompt_logprobs
+    provider quality random_seed reasoning reasoning_format reasoning_split repeat_last_n repeat_penalty
+    repetition_penalty route safe_prompt samplers size skip_special_tokens stop_token_ids structured_outputs style
+    task text tfs_z top_a top_k top_n_sigma transforms truncate_prompt_tokens truncation typical_p usage
+    use_beam_search voice
+    """
+)
+"""Parameters of well-known endpoints: sent as they are, and not taken for misspelt names of ours."""
+
+
+class Section(BaseModel):
+    """A mapping of config.yaml. Null stands for absent everywhere."""
+
+    model_config = ConfigDict(
+        extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Known names without an effect so far, unless they are fields."""
+    idle: ClassVar[frozenset[str]] = frozenset()
+    """Fields without an effect so far."""
+    later_prefixes: ClassVar[tuple[str, ...]] = ()
+    unguarded: ClassVar[frozenset[str]] = frozenset()
+    """Names without effect that restrict something: their warning says that nothing is enforced."""
+    open: ClassVar[bool] = False
+    """Any name is allowed: only near misses of known ones are worth a warning."""
+    passed_on: ClassVar[frozenset[str]] = frozenset()
+    """Names that mean nothing here and are no mistake."""
+
+    @classmethod
+    def known(cls) -> frozenset[str]:
+        return frozenset(cls.model_fields) | cls.later | cls.passed_on
+
+    @classmethod
+    def has_no_effect(cls, name: str) -> bool:
+        if name in cls.model_fields:
+            return name in cls.idle
+        return name in cls.later or name.startswith(cls.later_prefixes)
+
+    def __repr_args__(self) -> Any:
+        """Fields that are set; never the names that are not fields, whose values may be anything."""
+        shown = ((name, getattr(self, name)) for name, info in type(self).model_fields.items() if info.repr)
+        return [(name, value) for name, value in shown if value is not None]
+
+
+class LitellmParams(Section):
+    """`model_list[].litellm_params`: where a deployment's calls go, and with which defaults.
+
+    Every other name is a parameter of the calls, sent to the endpoint: OpenAI's are defaults that a request may
+    override, any other is fixed.
+    """
+
+    open: ClassVar[bool] = True
+    passed_on: ClassVar[frozenset[str]] = frozenset[str]().union(*params.OPENAI.values()) | _ENDPOINT_PARAMS
+    later: ClassVar[frozenset[str]] = params.OURS | _names(
+        """
+        budget_duration default_api_key_rpm_limit default_api_key_tpm_limit extra_query itpm keepalive_seconds
+        max_budget otpm
+        use_in_pass_through
+        """
+    )
+    idle: ClassVar[frozenset[str]] = _PRICES | _names("max_parallel_requests order tags")
+    later_prefixes: ClassVar[tuple[str, ...]] = (
+        *params.CREDENTIAL_PREFIXES,
+        "azure_", "input_cost_per_", "output_cost_per_", "cache_read_input_", "cache_creation_input_",
+    )  # fmt: skip
+    unguarded: ClassVar[frozenset[str]] = _names(
+        "default_api_key_rpm_limit default_api_key_tpm_limit guardrails max_budget max_parallel_requests"
+    )
+
+    model: Text = Field(
+        description="`provider/model`; `openai/<name>` for any OpenAI-compatible endpoint. With `*` in the entry's "
+        "`model_name`, a `*` here stands for the same text."
+    )
+    custom_llm_provider: str | None = Field(default=None, description="The provider, for a `model` without its prefix.")
+    api_base: Address | None = Field(
+        default=None, description="The endpoint's address, version part included; the calls' own paths are appended."
+    )
+    base_url: Address | None = Field(default=None, description="The same as `api_base`, and wins over it.")
+    api_key: Secret | None = Field(
+        default=None,
+        description="The key sent to the endpoint. Default: the provider's own variable, such as OPENAI_API_KEY.",
+    )
+    organization: str | None = Field(default=None, description="OpenAI's organization header.")
+    timeout: Positive | None = Field(
+        default=None,
+        description="Seconds for connecting (at most 10), the first byte, each gap and, not streamed, the whole.",
+    )
+    stream_timeout: Positive | None = Field(default=None, description="The same for streamed calls.")
+    max_retries: Count | None = Field(default=None, description="Further attempts after one that failed.")
+    num_retries: Count | None = Field(default=None, description="The same as `max_retries`.")
+    weight: Amount | None = Field(default=None, description="This deployment's share of its model's calls.")
+    rpm: Count | None = Field(default=None, description="Requests per minute; for now the share of calls, as `weight`.")
+    tpm: Count | None = Field(default=None, description="Tokens per minute; for now the share of calls, as `weight`.")
+    order: int | None = Field(default=None, description="Deployments of a lower order are tried first.")
+    max_parallel_requests: Count | None = Field(default=None, description="Calls in flight at once.")
+    tags: tuple[str, ...] | None = Field(default=None, description="Tags that a request may ask for.")
+    extra_headers: HeaderMap | None = Field(default=None, repr=False, description="Further headers for the endpoint.")
+    headers: HeaderMap | None = Field(default=None, repr=False, description="The same as `extra_headers`.")
+    extra_body: dict[str, Any] | None = Field(
+        default=None, repr=False, description="Further parameters for the endpoint, whatever their names."
+    )
+    drop_params: bool | None = Field(default=None, description="Drop parameters that the provider does not support.")
+    additional_drop_params: tuple[str, ...] | None = Field(
+        default=None, description="Parameters to drop in any case; also paths such as `tools[*].function.strict`."
+    )
+    allowed_openai_params: tuple[str, ...] | None = Field(
+        default=None, description="Parameters to send although the provider is said not to support them."
+    )
+    configurable_clientside_auth_params: tuple[str, ...] | None = Field(
+        default=None, description="Which of `api_base`, `api_key` and the like a request may override."
+    )
+    mock_response: str | dict[str, Any] | None = Field(
+        default=None,
+        repr=False,
+        description="Answer this, without calling anybody; `litellm.RateLimitError` raises it.",
+    )
+    ssl_verify: bool | str | None = Field(
+        default=None, description="`false`, or the path of a file of CA certificates."
+    )
+    input_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
+    output_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
+    input_cost_per_second: Amount | None = Field(default=None, description="Dollars.")
+    output_cost_per_second: Amount | None = Field(default=None, description="Dollars.")
+    cache_read_input_token_cost: Amount | None = Field(default=None, description="Dollars.")
+    cache_creation_input_token_cost: Amount | None = Field(default=None, description="Dollars.")
+
+    _missing: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
+
+    def model_post_init(self, context: Any, /) -> None:
+        """The validation context says which parameters named an unset variable: a file cannot."""
+        self._missing.update(context or {})
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_name_each(cls, data: Any, handler: ModelWrapValidatorHandler["LitellmParams"]) -> "LitellmParams":
+        """What was written under a second name is found under the first: api_base, extra_headers, max_retries."""
+        params = handler(data)
+        return params.model_copy(
+            update={
+                "api_base": params.base_url or params.api_base,
+                "extra_headers": {**(params.headers or {}), **(params.extra_headers or {})} or None,
+                "max_retries": params.num_retries if params.max_retries is None else params.max_retries,
+            }
+        )
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Parameter -> the environment variable that was to hold it and is not set."""
+        return self._missing
+
+    @property
+    def api_key_variable(self) -> str | None:
+        """The unset variable that was to hold the key: a call without it is a 401 that names this one."""
+        return self._missing.get("api_key")
+
+    @cached_property
+    def wire(self) -> dict[str, Any]:
+        """Default parameters of the calls: what is not a name of ours. To be read, not changed."""
+        extra = self.model_extra or {}
+        return {k: v for k, v in extra.items() if v is not None and not self.has_no_effect(k)}
+
+
+class ModelInfo(Section):
+    """`model_list[].model_info`: what is known of the deployment. Further names are kept and shown by `/model/info`."""
+
+    open: ClassVar[bool] = True
+    idle: ClassVar[frozenset[str]] = _PRICES
+    later: ClassVar[frozenset[str]] = _PRICES | _names(
+        """
+        access_groups allowed_fails disable_background_health_check health_check_model health_check_timeout team_id
+        team_public_model_name
+        """
+    )
+    unguarded: ClassVar[frozenset[str]] = _names("access_groups team_id")
+
+    id: Annotated[Text, BeforeValidator(_text_of_number)] | None = Field(
+        default=None, description="The deployment's id. Default: a hash of its model, address, key and parameters."
+    )
+    mode: Mode | None = Field(default=None, description="What the model does; says how `/health` tries it.")
+    base_model: str | None = Field(default=None, description="The model that a deployment's own name stands for.")
+    max_tokens: Count | None = Field(default=None, description="For `/model/info`.")
+    max_input_tokens: Count | None = Field(default=None, description="For `/model/info`.")
+    max_output_tokens: Count | None = Field(default=None, description="For `/model/info`.")
+    input_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
+    output_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
+
+
+class ModelEntry(Section):
+    """`model_list[]`: one deployment. Entries of the same `model_name` share its calls."""
+
+    model_name: Text = Field(
+        description="The name that callers use. Wildcards: `openai/*`, and `*` for every name that no other entry has."
+    )
+    litellm_params: LitellmParams = Field(description="Where calls go. See below.")
+    model_info: Annotated[ModelInfo, BeforeValidator(_or_empty)] = Field(
+        default_factory=ModelInfo, description="What is known of it. See below."
+    )
+
+
+class LitellmSettings(Section):
+    """`litellm_settings`: defaults for every deployment."""
+
+    later: ClassVar[frozenset[str]] = _names(
+        """
+        add_function_to_prompt allowed_fails budget_duration cache cache_params callbacks cloudzero_settings
+        content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config
+        custom_prometheus_metadata_labels custom_prometheus_tags datadog_params default_fallbacks
+        default_internal_user_params default_key_generate_params default_team_params default_team_settings
+        disable_aiohttp_transport disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
+        disable_hf_tokenizer_download disable_streaming_logging disable_token_counter enable_json_schema_validation
+        enable_preview_features enable_redis_auth_cache expose_router_debug_in_errors failure_callback fallbacks
+        force_ipv4 headers include_cost_in_streaming_usage input_callback internal_user_budget_duration json_logs
+        key_generation_settings langfuse_default_tags max_budget max_end_user_budget max_internal_user_budget max_tokens
+        mcp_aliases model_alias_map model_cost_map_url model_fallbacks modify_params network_mock
+        prometheus_initialize_budget_metrics prometheus_metrics_config public_model_groups
+        redact_messages_in_exceptions redact_user_api_key_info require_auth_for_metrics_endpoint
+        route_all_chat_openai_to_responses s3_callback_params service_callback service_callbacks success_callback
+        suppress_debug_info tag_budget_config telemetry turn_off_message_logging upperbound_key_generate_params
+        use_aiohttp_transport use_chat_completions_url_for_anthropic_messages
+        """
+    )
+    later_prefixes: ClassVar[tuple[str, ...]] = ("cloudzero",)
+    unguarded: ClassVar[frozenset[str]] = _names(
+        "max_budget max_end_user_budget max_internal_user_budget tag_budget_config upperbound_key_generate_params"
+    )
+
+    drop_params: bool | None = Field(default=None, description="Drop parameters that a provider does not support.")
+    num_retries: Count | None = Field(default=None, description="Further attempts after one that failed. Default 2.")
+    request_timeout: Positive | None = Field(
+        default=None, description="Seconds; see `timeout` of a deployment. Default 600."
+    )
+    ssl_verify: bool | str | None = Field(
+        default=None, description="`false`, or the path of a file of CA certificates."
+    )
+    ssl_certificate: str | None = Field(
+        default=None, description="Path of the client's certificate shown to endpoints."
+    )
+    set_verbose: bool | None = Field(default=None, description="The same as `--debug`.")
+    api_base: Address | None = Field(default=None, description="For deployments that have none.")
+    api_key: Secret | None = Field(default=None, description="For deployments that have none.")
+    openai_key: Secret | None = Field(default=None, description="For deployments of `openai` that have none.")
+    organization: str | None = Field(default=None, description="For deployments that have none.")
+
+
+class RouterSettings(Section):
+    """`router_settings`: how a deployment is chosen, and what follows a failure."""
+
+    later: ClassVar[frozenset[str]] = _names(
+        """
+        alerting_config allowed_fails allowed_fails_policy cache_kwargs cache_responses caching_groups client_ttl
+        content_policy_fallbacks context_window_fallbacks cooldown_time default_fallbacks default_litellm_params
+        default_max_parallel_requests default_priority deployment_affinity_ttl_seconds disable_cooldowns
+        enable_health_check_routing enable_pre_call_checks enable_tag_filtering enable_weighted_failover fallbacks
+        guardrail_list health_check_staleness_threshold ignore_invalid_deployments max_fallbacks model_group_alias
+        model_group_retry_policy optional_pre_call_checks polling_interval provider_budget_config redis_db redis_host
+        redis_password redis_port redis_url retry_after retry_policy router_general_settings routing_strategy_args
+        search_tools tag_filtering_match_any
+        """
+    )
+    unguarded: ClassVar[frozenset[str]] = _names(
+        "default_max_parallel_requests enable_tag_filtering guardrail_list provider_budget_config"
+    )
+
+    num_retries: Count | None = Field(default=None, description="As in `litellm_settings`, and wins over it.")
+    timeout: Positive | None = Field(
+        default=None, description="As `request_timeout` of `litellm_settings`, and wins over it."
+    )
+    stream_timeout: Positive | None = Field(default=None, description="The same for streamed calls.")
+    routing_strategy: RoutingStrategy | None = Field(
+        default=None, description="How calls are shared: `simple-shuffle`, at random by `weight`, `rpm` or `tpm`."
+    )
+
+
+class GeneralSettings(Section):
+    """`general_settings`: the gateway itself."""
+
+    later: ClassVar[frozenset[str]] = _names(
+        """
+        admin_only_routes alert_to_webhook_url alert_types alerting alerting_args alerting_threshold allowed_ips
+        allowed_routes allow_requests_on_db_unavailable always_include_stream_usage apply_user_budget_to_team_keys
+        background_health_checks cancel_on_disconnect completion_model coordination_redis custom_auth
+        custom_key_generate custom_sso database_connection_pool_limit database_connection_timeout database_url
+        default_team_disabled disable_adding_master_key_hash_to_db disable_budget_reservation disable_error_logs
+        disable_master_key_return disable_prisma_schema_update disable_responses_id_security disable_spend_logs
+        disable_spend_updates embedding_model enable_jwt_auth enable_oauth2_auth enforce_fallback_model_access
+        enforce_user_param enforced_params forward_client_headers_to_llm_api forward_llm_provider_auth_headers
+        forward_openai_org_id global_max_parallel_requests health_check_concurrency health_check_details
+        health_check_interval image_generation_model infer_model_from_keys key_management_settings
+        key_management_system litellm_jwtauth litellm_license max_parallel_requests max_response_size_mb
+        maximum_spend_logs_cleanup_cron maximum_spend_logs_retention_interval maximum_spend_logs_retention_period
+        moderation_model pass_through_endpoints proxy_batch_polling_interval proxy_batch_write_at
+        proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time proxy_config_reload_interval_seconds
+        public_routes reject_clientside_metadata_tags salt_key spend_report_frequency store_model_in_db
+        store_prompts_in_spend_logs supported_db_objects token_rate_limit_type ui_access_mode
+        use_client_credentials_pass_through_routes use_redis_transaction_buffer use_spend_logs_partitioning
+        use_x_forwarded_for user_api_key_cache_ttl user_header_mappings user_header_name user_url_validation
+        """
+    )
+    unguarded: ClassVar[frozenset[str]] = _names(
+        """
+        admin_only_routes allowed_ips allowed_routes enforce_user_param enforced_params global_max_parallel_requests
+        max_parallel_requests max_response_size_mb reject_clientside_metadata_tags user_url_validation
+        """
+    )
+
+    master_key: Annotated[Secret, AfterValidator(_filled)] | None = Field(
+        default=None,
+        description="The key that callers show. Default: the variable LITELLM_MASTER_KEY. Without one the gateway "
+        "listens on this machine only.",
+    )
+    litellm_key_header_name: Annotated[str, AfterValidator(_header_name)] | None = Field(
+        default=None, description="A further header in which callers may show their key."
+    )
+    max_request_size_mb: Positive | None = Field(default=None, description="Larger request bodies are refused (413).")
+    stream_commit_seconds: Positive | None = Field(
+        default=None,
+        description="How long the status line of a stream waits for the first event after the endpoint's 2xx; then it "
+        "goes out, and comment lines follow at the same interval while the endpoint is silent. Default 15.",
+    )
+
+
+class ConfigFile(Section):
+    """The file's top level."""
+
+    later: ClassVar[frozenset[str]] = _names(
+        """
+        assistant_settings callback_settings credential_list files_settings finetune_settings guardrails mcp_servers
+        prompts search_tools vector_store_registry worker_registry
+        """
+    )
+    unguarded: ClassVar[frozenset[str]] = _names("guardrails")
+
+    model_list: tuple[ModelEntry, ...] = Field(default=(), description="The deployments. See below.")
+    litellm_settings: LitellmSettings = Field(default_factory=LitellmSettings, description="See below.")
+    router_settings: RouterSettings = Field(default_factory=RouterSettings, description="See below.")
+    general_settings: GeneralSettings = Field(default_factory=GeneralSettings, description="See below.")
+    environment_variables: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        repr=False,
+        description="Variables to set in the gateway's process, before any `os.environ/NAME` is read.",
+    )
+    include: tuple[str, ...] = Field(
+        default=(),
+        description="Further files, relative to this one. Their lists extend the ones here, their other top-level keys "
+        "replace those here.",
+    )
