@@ -213,6 +213,7 @@ def test_endless_streams_go_on_until_the_client_leaves(upstream: UpstreamThread,
 
 
 def test_it_records_requests_connections_and_who_hung_up(upstream: UpstreamThread) -> None:
+    assert upstream.wait_closed()
     before = len(upstream.requests)
     with httpx.Client() as client:
         for model in ("ok", "openai/tokens-3"):
