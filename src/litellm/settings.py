@@ -1,8 +1,8 @@
 """Every knob that `litellm.x = ...` turns, on one object.
 
-`settings` is the process's: its attributes *are* the names of the package's module, so that `litellm.drop_params = True`,
-`mock.patch("litellm.drop_params", True)` and `del litellm.drop_params` need no code of ours. A name nobody has set
-reads the default below. `Settings()` makes another, independent one.
+`settings` is the process's: its attributes *are* the names of the package's module, so that assigning
+`litellm.drop_params = True`, `mock.patch("litellm.drop_params", True)` and `del litellm.drop_params` need no code of
+ours. A name nobody has set reads the default below. `Settings()` makes another, independent one.
 
 A knob with no effect yet is here all the same: setting it must not fail, and reading it must give what users expect.
 """
@@ -139,9 +139,8 @@ class Settings:
     telemetry: bool = False  # there is none
     turn_off_message_logging: bool = False
 
-    # What is remembered.
+    # What is remembered. (LiteLLM's old `caching` is not here: that name belongs to the package of caches.)
     cache: Any = None
-    caching: bool = False
 
     # What it costs. Dollars.
     budget_duration: str | None = None

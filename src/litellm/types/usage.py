@@ -12,8 +12,8 @@ class PromptTokensDetailsWrapper(OpenAIObject):
     image_tokens: int | None = None
     video_tokens: int | None = None
 
-    if TYPE_CHECKING:  # absent unless set
-        cache_creation_tokens: int
+    if TYPE_CHECKING:  # absent unless set; the value stands for "optional in the constructor"
+        cache_creation_tokens: int = 0
 
 
 class CompletionTokensDetailsWrapper(OpenAIObject):
@@ -48,11 +48,11 @@ class Usage(OpenAIObject):
     completion_tokens_details: CompletionTokensDetailsWrapper | None = None
     prompt_tokens_details: PromptTokensDetailsWrapper | None = None
 
-    if TYPE_CHECKING:  # absent unless set
-        cache_creation_input_tokens: int
-        cache_read_input_tokens: int
-        cost: float
-        server_tool_use: ServerToolUse
+    if TYPE_CHECKING:  # absent unless set, as above
+        cache_creation_input_tokens: int = 0
+        cache_read_input_tokens: int = 0
+        cost: float = 0.0
+        server_tool_use: ServerToolUse = ServerToolUse()
 
     @staticmethod
     def _shape(fields: Json, extra: Json) -> None:

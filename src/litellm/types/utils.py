@@ -332,8 +332,8 @@ class RerankResult(OpenAIObject):
     index: int = 0
     relevance_score: float = 0.0
 
-    if TYPE_CHECKING:  # absent unless set
-        document: Json
+    if TYPE_CHECKING:  # absent unless set; the value stands for "optional in the constructor"
+        document: Json = {}
 
 
 class RerankResponse(_Response):
