@@ -13,7 +13,7 @@ from litellm import exceptions as e
 from litellm.formats.sse import encode_event
 from litellm.transport.base import Transport
 from litellm.transport.mock import MockTransport
-from litellm.types.calls import Call, Json
+from litellm.types.calls import Call, Json, as_list, as_object
 from litellm.types.http import HttpResponse
 
 DEMO: Final = "demo"
@@ -62,10 +62,11 @@ def _embedding(call: Call) -> Json:
     said = _mocked(call) if call.mock is not None else [0.0] * 8
     if isinstance(said, Mapping):
         return {"object": "list", "model": call.target.model, **said}
-    inputs = call.params.get("input")
-    count = len(inputs) if isinstance(inputs, list) else 1  # pyright: ignore[reportUnknownArgumentType]
+    inputs = as_list(call.params.get("input"))
+    count = 1 if inputs is None else len(inputs)
     data = [{"object": "embedding", "index": i, "embedding": said} for i in range(count)]
-    return {"object": "list", "model": call.target.model, "data": data, "usage": {"prompt_tokens": 10, "total_tokens": 10}}
+    usage = {"prompt_tokens": 10, "total_tokens": 10}
+    return {"object": "list", "model": call.target.model, "data": data, "usage": usage}
 
 
 _answers: Final = {"chat": _chat, "completion": _completion, "embedding": _embedding}
@@ -78,25 +79,24 @@ def _frame(call: Call, kind: str, prefix: str) -> Json:
 
 def _mocked(call: Call) -> Any:
     """What a `mock_response` stands for. A string that names one of our exceptions raises it."""
-    mock = call.mock
+    mock: Any = call.mock
     if isinstance(mock, BaseException):
         raise mock
     if isinstance(mock, str) and mock.startswith("litellm."):
         cls = getattr(e, mock.removeprefix("litellm."), None)
         if isinstance(cls, type) and issubclass(cls, e.LiteLLMError):
             raise cls(message="this is a mock error", llm_provider=call.target.provider, model=call.target.model)
-    if hasattr(mock, "model_dump"):
-        return mock.model_dump()
-    return mock
+    dump = getattr(mock, "model_dump", None)
+    return mock if dump is None else dump()
 
 
 def _demo_text(params: Json) -> str:
     """The demo model says who it is and repeats the end of what it was told."""
-    messages = params.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else {"content": params.get("prompt")}
-    heard = last.get("content") if isinstance(last, dict) else None  # pyright: ignore
-    if isinstance(heard, list):
-        heard = " ".join(p["text"] for p in heard if isinstance(p, dict) and isinstance(p.get("text"), str))  # pyright: ignore
+    messages = as_list(params.get("messages"))
+    heard: Any = (as_object(messages[-1]) or {}).get("content") if messages else params.get("prompt")
+    parts = as_list(heard)
+    if parts is not None:
+        heard = " ".join(str((as_object(part) or {}).get("text", "")) for part in parts)
     return f"I am the demo model of this gateway: no provider was called. You said: {str(heard or 'nothing')[-200:]}"
 
 
@@ -108,7 +108,7 @@ def _chunks(wire: Json, call: Call) -> list[Json]:
     chunks: list[Json] = []
     for choice in wire.get("choices", ()):
         chunks += _choice_chunks(frame, choice, chat)
-    if (call.params.get("stream_options") or {}).get("include_usage"):
+    if (as_object(call.params.get("stream_options")) or {}).get("include_usage"):
         chunks.append({**frame, "choices": [], "usage": wire.get("usage")})
     return chunks
 
@@ -119,7 +119,7 @@ def _choice_chunks(frame: Json, choice: Json, chat: bool) -> list[Json]:
         parts = [{"index": index, "text": word, "finish_reason": None} for word in _words(choice.get("text"))]
         return [{**frame, "choices": [p]} for p in (*parts, {"index": index, "text": "", "finish_reason": reason})]
     message: Json = choice.get("message") or {}
-    calls = [{"index": i, **tool_call} for i, tool_call in enumerate(message.get("tool_calls") or ())]
+    calls: list[Json] = [{"index": i, **made} for i, made in enumerate(as_list(message.get("tool_calls")) or ())]
     deltas: list[Json] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": word} for word in _words(message.get("content"))]
     deltas += [{"tool_calls": [tool_call]} for tool_call in calls]

@@ -24,8 +24,8 @@ DEFAULT_SECONDS: Final = 600.0
 ALIASES: Final = {"text-completion-openai": "openai", "custom_openai": "openai", "openai_like": "openai"}
 
 _OPENAI_MODELS: Final = (
-    "gpt-", "chatgpt-", "o1", "o3", "o4", "ft:gpt-", "text-embedding-", "davinci", "babbage", "dall-e", "whisper", "tts-",
-    "omni-moderation", "text-moderation", "codex-", "computer-use-",
+    "gpt-", "chatgpt-", "o1", "o3", "o4", "ft:gpt-", "text-embedding-", "davinci", "babbage", "dall-e", "whisper",
+    "tts-", "omni-moderation", "text-moderation", "codex-", "computer-use-",
 )  # fmt: skip
 
 
@@ -61,8 +61,8 @@ def split_model(model: str, custom_llm_provider: str | None = None, api_base: st
     if model.startswith(_OPENAI_MODELS) or model == "*":
         return "openai", model
     raise e.BadRequestError(
-        message=f"LLM Provider NOT provided. Pass in the LLM provider you are trying to call. You passed model={model}. "
-        f"Put the provider before the model's name, as in model='openai/{model}', together with api_base for a server "
+        message=f"LLM Provider NOT provided. Pass in the LLM provider you are trying to call. You passed model={model}."
+        f" Put the provider before the model's name, as in model='openai/{model}', together with api_base for a server "
         "of your own.",
         llm_provider="",
         model=model,
@@ -135,7 +135,7 @@ def _key(provider: Provider, wish: Wish, settings: Settings, environment: Mappin
 def no_key(name: str) -> str:
     """What to tell somebody who has no key for a provider."""
     variables = " or ".join(compatible.provider_of(name).key_env) or "one"
-    return f"No API key for {name}: pass api_key, or set {variables}. A server that wants none takes any, such as 'none'"
+    return f"No API key for {name}: pass api_key, or set {variables}. A server that wants none takes any, say 'none'"
 
 
 def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str | None:

@@ -13,6 +13,8 @@ from litellm.types.calls import Call, Json, Op
 from litellm.types.http import HttpRequest, HttpResponse
 
 Dialect = Literal["openai"]
+ErrorTable = Mapping[tuple[int, str], type[LiteLLMError]]
+"""(status, the vendor's code) -> class."""
 
 
 class StreamDecoder(Protocol):
@@ -67,5 +69,5 @@ class Provider:
     model_prefix: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     rules: ParamRules = ParamRules()
-    errors: Mapping[tuple[int, str], type[LiteLLMError]] = field(default_factory=dict[tuple[int, str], type[LiteLLMError]])
+    errors: ErrorTable = field(default_factory=dict[tuple[int, str], type[LiteLLMError]])
     dialect: Dialect = "openai"

@@ -10,7 +10,7 @@ import orjson
 
 from litellm import exceptions as e
 from litellm.providers.base import Provider
-from litellm.types.calls import Call, Json
+from litellm.types.calls import Call, Json, as_object
 from litellm.types.http import Answer, HttpResponse
 
 MAX_QUOTED: Final = 500  # characters of a vendor's body that a message repeats
@@ -51,7 +51,7 @@ BY_PROSE: Final[tuple[tuple[int, re.Pattern[str], type[e.LiteLLMError]], ...]] =
     ),
     (
         400,
-        re.compile(r"content_policy_violation|content management policy|rejected as a result of our safety system", re.I),
+        re.compile(r"content_policy_violation|content management policy|as a result of our safety system", re.I),
         e.ContentPolicyViolationError,
     ),
 )
@@ -68,21 +68,22 @@ def read(body: bytes) -> Any:
 def message_of(body: Any) -> str:
     """What a vendor said: `{"error": {"message": ...}}`, `{"error": "text"}`, `{"message": ...}`, `{"detail": ...}`,
     or all of it where it has none of these forms."""
-    inner = _inner(body)
-    message = inner.get("message") or inner.get("detail") if isinstance(inner, dict) else inner
+    inner: Any = _inner(body)
+    fields = as_object(inner)
+    message: Any = inner if fields is None else fields.get("message") or fields.get("detail")
     if message is None or message == "":
         message = body
     return (message if isinstance(message, str) else orjson.dumps(message).decode())[:MAX_QUOTED]
 
 
 def code_of(body: Any) -> str | None:
-    inner = _inner(body)
-    code = inner.get("code") if isinstance(inner, dict) else None
+    code = (as_object(_inner(body)) or {}).get("code")
     return None if code is None else str(code)
 
 
 def _inner(body: Any) -> Any:
-    return body.get("error", body) if isinstance(body, dict) else body  # pyright: ignore
+    fields = as_object(body)
+    return body if fields is None else fields.get("error", fields)
 
 
 def error_of(provider: Provider, call: Call, response: HttpResponse) -> e.LiteLLMError:

@@ -12,7 +12,7 @@ from litellm import exceptions as e
 from litellm.formats.sse import Event, EventTooLarge, SSEDecoder
 from litellm.providers import errors, params
 from litellm.providers.base import Operation, Provider
-from litellm.types.calls import Call, Json, Op, Target
+from litellm.types.calls import Call, Json, Op, Target, as_object
 from litellm.types.http import Headers, HttpRequest, HttpResponse, Url
 
 PATHS: Final[dict[Op, str]] = {"chat": "/chat/completions", "completion": "/completions", "embedding": "/embeddings"}
@@ -29,7 +29,7 @@ def request(provider: Provider, call: Call) -> HttpRequest:
 
 
 def dumps(body: Json, provider: Provider, call: Call) -> bytes:
-    """The request's JSON. Raises BadRequestError for what JSON cannot say (orjson: at most 254 levels, no bytes, ...)."""
+    """The request's JSON. Raises BadRequestError for what JSON cannot say (orjson: over 254 levels, bytes, ...)."""
     try:
         return orjson.dumps(body)
     except TypeError as error:
@@ -75,10 +75,11 @@ def response(provider: Provider, call: Call, answer: HttpResponse) -> Json:
         wire: Any = orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:
         raise _invalid(provider, call, f"the answer is not JSON ({error})", answer.body) from None
-    if type(wire) is dict:
-        if _EXPECTED[call.op] in wire:
-            return wire  # pyright: ignore[reportUnknownVariableType]
-        if wire.get("error"):  # pyright: ignore[reportUnknownMemberType]
+    fields = as_object(wire)
+    if fields is not None:
+        if _EXPECTED[call.op] in fields:
+            return fields
+        if fields.get("error"):
             raise errors.make(provider, call, 500, wire, answer)
     raise _invalid(provider, call, f"the answer has no `{_EXPECTED[call.op]}`", answer.body)
 
@@ -134,9 +135,9 @@ class ChunkDecoder:
             wire: Any = orjson.loads(data)
         except orjson.JSONDecodeError as error:
             raise _invalid(self._provider, self._call, f"malformed event in the stream ({error})", data) from None
-        if type(wire) is not dict:
+        chunk = as_object(wire)
+        if chunk is None:
             raise _invalid(self._provider, self._call, "malformed event in the stream", data)
-        chunk: Json = wire  # pyright: ignore[reportUnknownVariableType]
         if chunk.get("error"):
             raise stream_error(self._provider, self._call, chunk)
         for choice in chunk.get("choices") or ():

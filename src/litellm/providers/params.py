@@ -4,7 +4,7 @@ from typing import Any
 
 from litellm.exceptions import UnsupportedParamsError
 from litellm.providers.base import ParamRules, Provider
-from litellm.types.calls import Call, Json
+from litellm.types.calls import Call, Json, as_list, as_object
 
 
 def apply(provider: Provider, call: Call) -> Json:
@@ -44,10 +44,11 @@ def _flat(params: Json, rules: ParamRules) -> Json:
 
 
 def _flat_message(message: Any) -> Any:
-    parts = message.get("content") if isinstance(message, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    if not isinstance(parts, list) or not all(isinstance(p, dict) and p.get("type") == "text" for p in parts):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        return message  # pyright: ignore[reportUnknownVariableType]
-    return {**message, "content": "".join(str(part.get("text", "")) for part in parts)}  # pyright: ignore
+    fields = as_object(message) or {}
+    parts = [as_object(part) or {} for part in as_list(fields.get("content")) or ()]
+    if not parts or any(part.get("type") != "text" for part in parts):
+        return message
+    return {**fields, "content": "".join(str(part.get("text", "")) for part in parts)}
 
 
 def _without(value: Any, paths: tuple[str, ...]) -> Any:
@@ -59,14 +60,14 @@ def _without(value: Any, paths: tuple[str, ...]) -> Any:
 
 def _removed(value: Any, path: list[str]) -> Any:
     key, rest = path[0], path[1:]
-    if isinstance(value, list):
-        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+    items = as_list(value)
+    if items is not None:
         picked = range(len(items)) if key == "*" else [int(key)] if key.isdigit() and int(key) < len(items) else []
         if not rest:
             return [item for i, item in enumerate(items) if i not in picked]
         return [_removed(item, rest) if i in picked else item for i, item in enumerate(items)]
-    if isinstance(value, dict) and key in value:
-        fields: Json = value  # pyright: ignore[reportUnknownVariableType]
+    fields = as_object(value)
+    if fields is not None and key in fields:
         if not rest:
             return {name: item for name, item in fields.items() if name != key}
         return {**fields, key: _removed(fields[key], rest)}

@@ -101,10 +101,14 @@ class Source:
 
     path: Path | None
     overrides: Mapping[str, Any]
+    key_needed: bool = False
+    """Other machines can reach the gateway: a config without a master key is refused."""
 
     def load(self) -> Config:
         """Checked, with its `environment_variables` set in this process. Raises ConfigError."""
         config = load(self.path, self.overrides)
+        if self.key_needed and config.general_settings.master_key is None:
+            raise ValueError("general_settings.master_key is missing, and the gateway does not listen on loopback only")
         os.environ.update(config.environment_variables)
         return config
 
@@ -112,7 +116,8 @@ class Source:
 async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     """The factory that `server.py` calls in each process that serves; `settings` are those of `run`."""
     logs.set_up(settings["debug"])
-    gateway = Gateway(Source(Path(settings["config"]) if settings["config"] else None, settings["overrides"]), worker)
+    path = Path(settings["config"]) if settings["config"] else None
+    gateway = Gateway(Source(path, settings["overrides"], settings["key_needed"]), worker)
     asyncio.get_running_loop().call_later(WARM_SECONDS, gateway.warm)
     return gateway
 

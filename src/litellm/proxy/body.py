@@ -10,7 +10,7 @@ import orjson
 
 from litellm.catalog import params as names
 from litellm.proxy.errors import ProxyError
-from litellm.types.calls import Ask, Json, Op
+from litellm.types.calls import Ask, Json, Op, as_list, as_object
 
 MAX_DEPTH: Final = 200  # orjson reads 1,024 levels and writes 254
 
@@ -37,9 +37,10 @@ def parse(body: bytes) -> Json:
             wire = orjson.loads(_TRAILING_COMMA.sub(rb"\1", body))
         except orjson.JSONDecodeError:
             raise ProxyError(400, f"Invalid JSON payload: {error}", param="request_body") from None
-    if type(wire) is not dict:
+    fields = as_object(wire)
+    if fields is None:
         raise ProxyError(400, "Invalid JSON payload: expected an object", param="request_body")
-    return wire  # pyright: ignore[reportUnknownVariableType]
+    return fields
 
 
 def read(op: Op, body: bytes, path: str, model: str | None, call_id: str) -> Read:
@@ -88,17 +89,19 @@ def _check(op: Op, wire: Json, path: str) -> None:
 
 
 def _check_messages(messages: Any) -> None:
-    if not isinstance(messages, list) or not messages:
+    items = as_list(messages)
+    if not items:
         raise ProxyError(400, "'messages' must be a non-empty list", param="messages")
-    for index, message in enumerate(messages):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    for index, message in enumerate(items):
         if not isinstance(message, dict):
             raise ProxyError(400, f"'messages[{index}]' must be an object", param=f"messages[{index}]")
 
 
 def _object(value: Any, name: str) -> Json:
-    if not isinstance(value, dict):
+    fields = as_object(value)
+    if fields is None:
         raise ProxyError(400, f"'{name}' must be an object", param=name)
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return fields
 
 
 def _depth(value: Any) -> int:
@@ -109,8 +112,7 @@ def _depth(value: Any) -> int:
         depth += 1
         below: list[Any] = []
         for item in level:
-            for inner in item.values() if type(item) is dict else item:
-                if type(inner) is dict or type(inner) is list:
-                    below.append(inner)
+            members = (as_object(item) or {}).values() or as_list(item) or ()
+            below += [member for member in members if type(member) is dict or type(member) is list]
         level = below
     return depth

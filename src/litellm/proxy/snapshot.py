@@ -65,6 +65,18 @@ def build(config: Config, engine: Engine, environ: Mapping[str, str], version: i
     )
 
 
+def unresolved(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """What stands in the way of serving a config that is well-formed: a provider nobody knows, an address missing."""
+    settings = _settings(config)
+    problems: list[str] = []
+    for entry in config.model_list:
+        try:
+            _deployment(entry, config, settings, {**environ, **config.environment_variables})
+        except e.LiteLLMError as error:
+            problems.append(error.raw_message)
+    return problems
+
+
 def _settings(config: Config) -> Settings:
     """`litellm_settings` as the settings object that resolving takes."""
     settings = Settings()

@@ -8,13 +8,13 @@ Whatever has another form is parsed. (A packet of 100 events costs about a seven
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from litellm import exceptions as e
 from litellm.formats.sse import MAX_EVENT_BYTES, parse_block
-from litellm.types.calls import Json
+from litellm.types.calls import Json, as_list, as_object
 
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -61,7 +61,9 @@ class Splicer:
     the answer was complete, `done` whether `[DONE]` has gone by, `error` what broke the stream (feed no more then).
     """
 
-    __slots__ = ("_decode", "_form", "_model", "_rest", "_usage_wanted", "done", "ended_well", "error", "events", "usage")
+    __slots__ = (
+        "_decode", "_form", "_model", "_rest", "_usage_wanted", "done", "ended_well", "error", "events", "usage",
+    )  # fmt: skip
 
     def __init__(self, model: str, usage_wanted: bool, decode: Callable[[bytes], Json]) -> None:
         self._model = orjson.dumps(model)
@@ -164,11 +166,11 @@ class Splicer:
 
 def _growing_text(data: bytes, chunk: Json) -> tuple[int, int] | None:
     """Where the one growing text of a chunk stands in its bytes; None if there is not exactly one, or a finish."""
-    choices: Any = chunk.get("choices")
-    if not isinstance(choices, list) or len(choices) != 1 or chunk.get("usage"):  # pyright: ignore[reportUnknownArgumentType]
+    choices = as_list(chunk.get("choices"))
+    choice = as_object(choices[0]) if choices and len(choices) == 1 else None
+    if choice is None or chunk.get("usage"):
         return None
-    choice: Json = choices[0]
-    fields: Json = choice.get("delta") or choice
+    fields = as_object(choice.get("delta")) or choice
     if choice.get("finish_reason"):
         return None
     for name in _GROWING:

@@ -58,7 +58,7 @@ class Router:
         attempt: Callable[[Call], Awaitable[T]],
         num_retries: int | None,
     ) -> Served[T]:
-        deployment = first(group, random()) if len(group) > 1 else group[0]
+        deployment = first(group, random())
         try:
             return Served(await attempt(deployment.call(ask)), deployment)
         except e.LiteLLMError as error:

@@ -9,7 +9,7 @@ from litellm.catalog import params as names
 from litellm.engine.resolve import DEFAULT_SECONDS, Wish, timeouts, tls
 from litellm.sdk.schema import response_format_of
 from litellm.settings import settings
-from litellm.types.calls import Ask, Json, Op
+from litellm.types.calls import Ask, Json, Op, as_object
 from litellm.types.http import Timeouts
 
 DEFAULT_RETRIES: Final = 2
@@ -44,8 +44,7 @@ def request_of(op: Op, given: Mapping[str, Any]) -> Request:
     if "response_format" in wire:
         wire["response_format"] = response_format_of(wire["response_format"])
     stream = bool(wire.get("stream"))
-    options: Any = wire.get("stream_options")
-    usage_asked = bool(isinstance(options, dict) and options.get("include_usage"))  # pyright: ignore[reportUnknownMemberType]
+    usage_asked = bool((as_object(wire.get("stream_options")) or {}).get("include_usage"))
     mock = ours.get("mock_response")
     if mock is None and ours.get("mock_tool_calls"):
         mock = ""

@@ -199,7 +199,7 @@ async def atext_completion(
     custom_llm_provider: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """One text completion of `prompt`: a string, a list of strings, or token ids. Returns and raises as `completion`."""
+    """One text completion of `prompt`: a string, a list of strings, or token ids. Returns, raises as `completion`."""
     return await _call("completion", locals())
 
 
@@ -230,7 +230,7 @@ def text_completion(
     custom_llm_provider: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """One text completion of `prompt`: a string, a list of strings, or token ids. Returns and raises as `completion`."""
+    """One text completion of `prompt`: a string, a list of strings, or token ids. Returns, raises as `completion`."""
     given = locals()
     return portal.run_sync(lambda: _call("completion", given))
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litellm.types.calls import Json
+from litellm.types.calls import Json, as_list, as_object
 
 
 def response_format_of(value: Any) -> Any:
@@ -21,16 +21,20 @@ def _strict(schema: Any) -> Any:
 
     Source: OpenAI's guide to structured outputs, "Supported schemas".
     """
-    if isinstance(schema, list):
-        return [_strict(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(schema, dict):
+    items = as_list(schema)
+    if items is not None:
+        return [_strict(item) for item in items]
+    fields = as_object(schema)
+    if fields is None:
         return schema
-    closed: Json = {
-        name: {key: _strict(item) for key, item in value.items()} if name in ("properties", "$defs") else _strict(value)
-        for name, value in schema.items()  # pyright: ignore[reportUnknownVariableType]
-        if not (name == "default" and value is None)
-    }
+    closed = {name: _member(name, value) for name, value in fields.items() if name != "default"}
     if isinstance(closed.get("properties"), dict):
         closed.setdefault("additionalProperties", False)
         closed["required"] = list(closed["properties"])
     return closed
+
+
+def _member(name: str, value: Any) -> Any:
+    """Under `properties` and `$defs` stand schemas by name, and a name may be `default` too."""
+    named = as_object(value) if name in ("properties", "$defs") else None
+    return _strict(value) if named is None else {key: _strict(item) for key, item in named.items()}

@@ -247,7 +247,7 @@ class Connection(asyncio.Protocol):
             notes[name] = notes[name] + b", " + value if name in notes else value
             if name in _HOP_BY_HOP:
                 return
-        self._headers.append((name, value))
+        self._headers.append((name, value.strip()))
 
     def on_headers_complete(self) -> None:
         if self._complete:  # a second answer to one request
@@ -330,7 +330,10 @@ class Connection(asyncio.Protocol):
 
     def _feed_head(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         """llhttp collects a header field of any length, in quadratic time: what it is given before the end of the head
-        is counted here."""
+        is counted here. It also takes RTSP, ICE and leading blank lines for HTTP; an answer of ours starts with H."""
+        if self.state == "sending" and data[0] != 0x48:
+            self._refuse("it does not start with HTTP/")
+            return
         self.state = "head"
         room = MAX_HEAD - self._head_bytes
         self._head_bytes += len(data)

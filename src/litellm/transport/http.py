@@ -98,32 +98,24 @@ class HttpTransport:
         total = request.timeouts.total
         end_by = inf if total is None else self._own_loop().time() + total
         route = self._route(request)
-        upload = request.body if isinstance(request.body, Upload) else None
+        head, body = _wire(route, request)
         # An upload cannot be sent again, so it does not take a connection that may be stale.
+        upload = request.body if isinstance(request.body, Upload) else None
         connection = route.origin.take() if upload is None else None
         if connection is None:
             connection = await self._connect(route.origin, request, end_by)
+        connection.start(head, body, exchange, request.timeouts, end_by)
+        if upload is not None:
+            connection.upload(pump(connection, upload))
         try:
-            return await self._exchange(connection, route, request, exchange, end_by)
+            await _done(exchange, connection)
         except Stale:
             if upload is not None:
                 raise
-        exchange.done = self._own_loop().create_future()
-        connection = await self._connect(route.origin, request, end_by)
-        return await self._exchange(connection, route, request, exchange, end_by)
-
-    async def _exchange(
-        self, connection: Connection, route: _Route, request: HttpRequest, exchange: Whole | Stream, end_by: float
-    ) -> Connection:
-        head, body = _wire(route, request)
-        connection.start(head, body, exchange, request.timeouts, end_by)
-        if isinstance(request.body, Upload):
-            connection.upload(pump(connection, request.body))
-        try:
-            await exchange.done
-        except asyncio.CancelledError:
-            connection.abandon(exchange)
-            raise
+            exchange.done = self._own_loop().create_future()
+            connection = await self._connect(route.origin, request, end_by)
+            connection.start(head, body, exchange, request.timeouts, end_by)
+            await _done(exchange, connection)
         return connection
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
@@ -215,8 +207,16 @@ class HttpTransport:
         raise timed_out from None
 
 
+async def _done(exchange: Whole | Stream, connection: Connection) -> None:
+    try:
+        await exchange.done
+    except asyncio.CancelledError:
+        connection.abandon(exchange)
+        raise
+
+
 def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes]:
-    """A request's bytes: what is written first, and a large body. Raises InvalidRequest for a method we do not send.
+    """A request's bytes: what is written first, and a large body. Raises InvalidRequest.
 
     CONNECT is the tunnel's, and HEAD has no body whatever its length says, which the parser would have to be told.
     """
@@ -227,6 +227,8 @@ def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes]:
     accept = b"" if b"\naccept-encoding:" in b"\n" + fields.lower() else _ACCEPT
     body = request.body
     if isinstance(body, Upload):
+        if body.length < 0:
+            raise InvalidRequest("an upload has a negative length")
         return b"%b%b%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, fields, accept, body.length), b""
     if not body and request.method in _BODYLESS:
         return b"%b%b%b%b\r\n" % (method, route.wire, fields, accept), b""

@@ -12,6 +12,16 @@ Json = dict[str, Any]
 """OpenAI wire JSON: the payload that travels from floor to floor, fields nobody here knows included."""
 
 
+def as_object(value: Any) -> Json | None:
+    """A JSON value if it is an object."""
+    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """A JSON value if it is an array."""
+    return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
+
+
 @dataclass(slots=True)
 class Ask:
     """What a caller wants: an operation, the model name as the caller wrote it, the wire parameters without `model`."""

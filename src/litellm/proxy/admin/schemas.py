@@ -1,4 +1,4 @@
-"""The inference requests as OpenAPI shows them: what is checked is stated, everything else an endpoint takes is allowed.
+"""The inference requests as OpenAPI shows them: what is checked is stated, what else an endpoint takes is allowed.
 
 Used for `/openapi.json` alone: on the hot path `proxy/body.py` checks the same by hand.
 """
