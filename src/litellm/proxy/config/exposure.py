@@ -22,11 +22,6 @@ def host_for(config: Config, wanted: str | None, allow_unauthenticated: bool) ->
     )
 
 
-def may_serve(config: Config, host: str, allow_unauthenticated: bool) -> bool:
-    """False for a config that would open a gateway which listens on `host` already: a reload must refuse it."""
-    return config.general_settings.master_key is not None or allow_unauthenticated or is_loopback(host)
-
-
 def is_loopback(host: str) -> bool:
     try:
         return ip_address(host.strip("[]")).is_loopback
