@@ -119,12 +119,14 @@ def _stray(name: str, section: type[schema.Section], others: Mapping[str, type[s
 
 def _typed(root: Fields, missing: Mapping[Place, str], problems: list[Problem]) -> Parts:
     parts = Parts()
+    absent: dict[Place, dict[str, str]] = {}
+    for at, name in missing.items():
+        absent.setdefault(at[:-1], {})[str(at[-1])] = name
     entries = root.nodes.get("model_list")
     parts.deployments = len(entries.nodes) if isinstance(entries, Items) else 0
     for index in range(parts.deployments):
         place = ("model_list", index)
-        absent = {str(at[-1]): name for at, name in missing.items() if at[:-1] == (*place, "litellm_params")}
-        entry = _part(schema.ModelEntry, root, place, problems, absent)
+        entry = _part(schema.ModelEntry, root, place, problems, absent.get((*place, "litellm_params")))
         if entry is not None:
             parts.entries.append((index, entry))
     if not isinstance(entries, Items):
