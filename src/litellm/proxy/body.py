@@ -16,6 +16,9 @@ MAX_DEPTH: Final = 200  # orjson reads 1,024 levels and writes 254
 
 _REQUIRED: Final[dict[Op, str]] = {"chat": "messages", "completion": "prompt", "embedding": "input"}
 
+# Most requests hold nothing else: then there is nothing of ours to look for.
+_OPENAI_ONLY: Final = frozenset({"model"}).union(*names.OPENAI.values()) - names.OURS
+
 # A string, or a comma before a closing bracket. Strings are matched so that their commas are left alone.
 _TRAILING_COMMA: Final = re.compile(rb'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])', re.DOTALL)
 
@@ -48,13 +51,11 @@ def read(op: Op, body: bytes, path: str, model: str | None, call_id: str) -> Rea
     wire = parse(body)
     if "extra_body" in wire:
         wire.update(_object(wire.pop("extra_body"), "extra_body"))
-    ours: Json = {}
-    for name in [name for name in wire if name in names.OURS or name.startswith(names.CREDENTIAL_PREFIXES)]:
-        ours[name] = wire.pop(name)
+    ours = {} if wire.keys() <= _OPENAI_ONLY else _taken_out(wire)
     asked = wire.pop("model", None) or model
     if not isinstance(asked, str):
         raise ProxyError(400, f"{path}: Invalid model name passed in model={asked}. {_SEE_MODELS}", param="model")
-    _check(op, wire, path)
+    _check(op, wire, path, deep=body.count(b"{") + body.count(b"[") > MAX_DEPTH)
     stream = wire.get("stream")
     usage_wanted = False
     if stream:
@@ -72,7 +73,13 @@ def read(op: Op, body: bytes, path: str, model: str | None, call_id: str) -> Rea
 _SEE_MODELS: Final = "Call `/v1/models` to view available models for your key."
 
 
-def _check(op: Op, wire: Json, path: str) -> None:
+def _taken_out(wire: Json) -> Json:
+    """Our own parameters, which leave the request here."""
+    ours = [name for name in wire if name in names.OURS or name.startswith(names.CREDENTIAL_PREFIXES)]
+    return {name: wire.pop(name) for name in ours}
+
+
+def _check(op: Op, wire: Json, path: str, deep: bool) -> None:
     required = _REQUIRED[op]
     value = wire.get(required)
     if value is None:
@@ -84,7 +91,7 @@ def _check(op: Op, wire: Json, path: str) -> None:
     stream = wire.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise ProxyError(400, "'stream' must be true or false", param="stream")
-    if _depth(wire) > MAX_DEPTH:
+    if deep and _depth(wire) > MAX_DEPTH:
         raise ProxyError(400, f"Invalid JSON payload: nested more than {MAX_DEPTH} levels deep", param="request_body")
 
 

@@ -120,12 +120,14 @@ class Metrics:
 
     def used(self, model: str, usage: dict[str, Any]) -> None:
         """Tokens as a provider reported them."""
-        slots = self._tokens.get(model) or self._token_series(model)
-        prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        counts = (prompt, completion, usage.get("total_tokens"))
-        for slot, count in zip(slots, counts, strict=True):
-            if isinstance(count, int | float):
-                self._values[slot] += count
+        prompt, completion, total = self._tokens.get(model) or self._token_series(model)
+        values = self._values
+        try:
+            values[prompt] += usage.get("prompt_tokens") or 0
+            values[completion] += usage.get("completion_tokens") or 0
+            values[total] += usage.get("total_tokens") or 0
+        except TypeError:  # an endpoint's usage that is no number
+            return
 
     def lag(self, seconds: float) -> None:
         self._values[self._lag] = seconds

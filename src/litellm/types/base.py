@@ -155,6 +155,11 @@ def many(cls: type[T], value: Any) -> list[T]:
     return [one(cls, item) for item in cast(list[Any], value) if isinstance(item, dict | BaseModel)]
 
 
+def joined(value: Any, more: Json) -> Json:
+    """`provider_specific_fields` with more in it; one that is no object is replaced."""
+    return {**cast(Json, value), **more} if isinstance(value, dict) else more
+
+
 def reshape(extra: Json, name: str, make: Callable[[Any], Any]) -> None:
     """Convert an optional field if it is there; null counts as absent."""
     if name in extra:

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from litellm.types.base import Json, OpenAIObject, many, one, reshape
+from litellm.types.base import Json, OpenAIObject, joined, many, one, reshape
 from litellm.types.fresh import new_id
 
 
@@ -80,8 +80,7 @@ class _Spoken(OpenAIObject):
 
     @property
     def refusal(self) -> str | None:
-        fields: Json = self.get("provider_specific_fields") or {}
-        return fields.get("refusal")
+        return joined(self.get("provider_specific_fields"), {}).get("refusal")
 
 
 _OPTIONAL = frozenset(
@@ -130,10 +129,8 @@ class Message(_Spoken):
             _shape_optional(extra)
             reshape(extra, "audio", lambda audio: one(ChatCompletionAudioResponse, audio))
             if "refusal" in extra:
-                extra["provider_specific_fields"] = {
-                    **extra.get("provider_specific_fields", {}),
-                    "refusal": extra.pop("refusal"),
-                }
+                own = extra.get("provider_specific_fields")
+                extra["provider_specific_fields"] = joined(own, {"refusal": extra.pop("refusal")})
 
 
 class Delta(_Spoken):
@@ -170,7 +167,8 @@ class Delta(_Spoken):
             _shape_optional(extra)
             refusal = extra.pop("refusal", None)
             if refusal is not None:
-                fields["provider_specific_fields"] = {**(fields["provider_specific_fields"] or {}), "refusal": refusal}
+                own = fields["provider_specific_fields"]
+                fields["provider_specific_fields"] = joined(own, {"refusal": refusal})
 
 
 def _numbered(calls: Any) -> Any:

@@ -58,8 +58,9 @@ class Usage(OpenAIObject):
     def _shape(fields: Json, extra: Json) -> None:
         _detail(fields, extra, "prompt_tokens_details", PromptTokensDetailsWrapper, _PROMPT_WORDS)
         _detail(fields, extra, "completion_tokens_details", CompletionTokensDetailsWrapper, _COMPLETION_WORDS)
-        if not fields["total_tokens"]:
-            fields["total_tokens"] = (fields["prompt_tokens"] or 0) + (fields["completion_tokens"] or 0)
+        prompt, completion = fields["prompt_tokens"], fields["completion_tokens"]
+        if not fields["total_tokens"] and isinstance(prompt, int) and isinstance(completion, int):
+            fields["total_tokens"] = prompt + completion
         if "server_tool_use" in extra:
             extra["server_tool_use"] = one(ServerToolUse, extra["server_tool_use"])
 

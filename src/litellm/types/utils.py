@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import BaseModel, Field
 
-from litellm.types.base import Json, OpenAIObject, many, one, optional, put, reshape
+from litellm.types.base import Json, OpenAIObject, joined, many, one, optional, put, reshape
 from litellm.types.fresh import new_id, now
 from litellm.types.messages import (
     ChatCompletionAudioResponse,
@@ -129,8 +129,8 @@ def _shape_finish(fields: Json, extra: Json) -> None:
     reason = fields["finish_reason"]
     if isinstance(reason, str) and reason in FINISH_REASONS:
         fields["finish_reason"] = FINISH_REASONS[reason]
-        own: Json = extra.get("provider_specific_fields") or {}
-        extra["provider_specific_fields"] = {**own, "native_finish_reason": reason}
+        own = extra.get("provider_specific_fields")
+        extra["provider_specific_fields"] = joined(own, {"native_finish_reason": reason})
 
 
 def _logprobs(value: Any) -> ChoiceLogprobs:
@@ -373,8 +373,9 @@ def _identify(fields: Json, prefix: str) -> None:
     """An id and a time for what came without."""
     if not isinstance(fields["id"], str):
         fields["id"] = new_id(prefix)
-    if not isinstance(fields["created"], int):
-        fields["created"] = int(fields["created"]) if isinstance(fields["created"], float) else now()
+    created = fields["created"]
+    if not isinstance(created, int):
+        fields["created"] = int(created) if isinstance(created, float) and abs(created) < 1e15 else now()
 
 
 def _choices(value: Any) -> list[Choices | StreamingChoices]:
