@@ -65,18 +65,6 @@ def build(config: Config, engine: Engine, environ: Mapping[str, str], version: i
     )
 
 
-def unresolved(config: Config, environ: Mapping[str, str]) -> list[str]:
-    """What stands in the way of serving a config that is well-formed: a provider nobody knows, an address missing."""
-    settings = _settings(config)
-    problems: list[str] = []
-    for entry in config.model_list:
-        try:
-            _deployment(entry, config, settings, {**environ, **config.environment_variables})
-        except e.LiteLLMError as error:
-            problems.append(error.raw_message)
-    return problems
-
-
 def _settings(config: Config) -> Settings:
     """`litellm_settings` as the settings object that resolving takes."""
     settings = Settings()
@@ -100,6 +88,8 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
     except e.LiteLLMError as error:
         error.message = f"model_list, {entry.model_name}: {error.raw_message}"
         raise
+    if params.api_key_variable:  # the provider's own variable may hold a key that is for another address
+        target.api_key = None
     defaults, fixed = _wire(params)
     return Deployment(
         id=entry.model_info.id or _id_of(entry),

@@ -1,8 +1,6 @@
 """Starting the gateway from the command line: listen, say where, watch the files."""
 
-import ipaddress
 import json
-import logging
 import os
 import shlex
 import signal
@@ -14,14 +12,12 @@ from time import sleep
 from typing import Any, Final
 
 from litellm.proxy import logs
+from litellm.proxy.config.exposure import is_loopback
 from litellm.proxy.config.load import Config, inspect, load
 from litellm.proxy.server import ServerOptions, serve
-from litellm.proxy.snapshot import unresolved
 
 WATCH_SECONDS: Final = 1.0
 EXAMPLE_KEY: Final = "sk-1234"  # the one in all the documentation: the only key that is ever printed
-
-_log = logging.getLogger("litellm.proxy")
 
 
 def run(
@@ -36,18 +32,13 @@ def run(
     """Serve a config that has been checked, until told to stop; the process's exit code."""
     logs.set_up(debug)
     config = load(path, overrides)
-    problems = unresolved(config, os.environ)
-    if problems:
-        for problem in problems:
-            _log.error("%s", problem)
-        return 1
     if watch:
-        threading.Thread(target=_watch, args=(config.sources,), name="watch", daemon=True).start()
+        threading.Thread(target=_watch, args=(path, overrides, config.sources), name="watch", daemon=True).start()
     settings = {
         "config": str(path) if path else None,
         "overrides": dict(overrides),
         "debug": debug,
-        "key_needed": not (allow_unauthenticated or _is_loopback(options.host)),
+        "key_needed": not (allow_unauthenticated or is_loopback(options.host)),
     }
 
     def check() -> Sequence[str]:
@@ -57,13 +48,6 @@ def run(
         _say_ready(addresses, config)
 
     return serve("litellm.proxy.app:make", settings, options, check=check, on_ready=ready)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _say_ready(addresses: Sequence[str], config: Config) -> None:
@@ -85,14 +69,16 @@ def _say_ready(addresses: Sequence[str], config: Config) -> None:
     sys.stderr.flush()
 
 
-def _watch(sources: Sequence[Path]) -> None:
+def _watch(path: Path | None, overrides: Mapping[str, Any], sources: Sequence[Path]) -> None:
     """Ask for a reload whenever a file of the config has changed. A file that is being replaced may be absent."""
     seen = _stamps(sources)
     while True:
         sleep(WATCH_SECONDS)
         now = _stamps(sources)
         if now != seen:
-            seen = now
+            config, _ = inspect(path, overrides)
+            sources = config.sources if config else sources  # it may include other files than before
+            seen = _stamps(sources) if config else now
             os.kill(os.getpid(), signal.SIGHUP)
 
 
