@@ -70,10 +70,10 @@ class Gateway:
             exchange.status = exchange.status or HUNG_UP
             raise
         except e.LiteLLMError as error:
-            await _refuse(exchange, error)
+            _refuse(exchange, error)
         except Exception as error:  # the outermost edge: a defect of ours, said in the log, not to the caller
             _log.exception("internal error, call %s", exchange.call_id)
-            await _refuse(exchange, error)
+            _refuse(exchange, error)
         finally:
             seconds = perf_counter() - exchange.started
             self.metrics.ended(_label(path), exchange.model, exchange.status, seconds, exchange.upstream_seconds)
@@ -90,7 +90,7 @@ class Gateway:
             raise ProxyError(405, f"{path} takes POST", headers={"allow": "POST"})
         probe = probes.find(path)
         if probe is not None and exchange.scope["method"] in ("GET", "HEAD"):
-            await probe(self, exchange)
+            probe(self, exchange)
             return
         await self._admin(exchange)
 
@@ -122,12 +122,12 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     return gateway
 
 
-async def _refuse(exchange: Exchange, error: Exception) -> None:
+def _refuse(exchange: Exchange, error: Exception) -> None:
     """An exception as the answer; after the status line only the connection's end can say that it failed."""
     if exchange.status:
         raise error
-    fields = headers.of_error(exchange) + errors.headers_of(error)
-    await exchange.answer(errors.status_of(error), fields, errors.encoded(error))
+    hints = b"".join(headers.line(name, value) for name, value in errors.headers_of(error))
+    exchange.answer(errors.status_of(error), headers.of_error(exchange) + hints, errors.encoded(error))
 
 
 def _label(path: str) -> str:

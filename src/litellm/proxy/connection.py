@@ -12,15 +12,17 @@ What an app finds beside plain ASGI, in `scope["extensions"]`:
   before the answer is complete (at once, if that has happened already).
 * `litellm.write`: `write(body, more_body=True) -> bool` sends a part of the body like `send`, but as a plain function,
   for whoever relays by callback. False: the caller does not keep up. Stop producing and `await send()` an empty part
-  with `more_body`, which returns when there is room again (or the caller is gone).
+  with `more_body`, which returns when there is room again. Once the caller is gone it does nothing.
 
-`send` itself suspends only then, too. As ASGI asks, the head travels with the first part of the body; an empty part
+`send` itself suspends only then, too, and raises `CallerGone` (an OSError, as ASGI 2.4 asks). As ASGI asks too, the head travels with the first part of the body; an empty part
 sends it alone.
 """
 
 import asyncio
 import logging
 import re
+import sys
+from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
@@ -35,6 +37,10 @@ import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+if sys.platform == "linux":
+    from fcntl import ioctl
+    from termios import TIOCOUTQ  # on a socket: SIOCOUTQ, see tcp(7)
 
 Scope = dict[str, Any]
 Message = MutableMapping[str, Any]
@@ -60,7 +66,7 @@ PIPELINE_PAUSE: Final = 16  # requests waiting behind the one being answered: re
 PIPELINE_MAX: Final = 64  # and those that one read had brought beyond this many are refused
 JOIN_MAX: Final = 65536  # above this, copying a body behind its head costs more than a second write
 
-_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_ASGI: Final = {"version": "3.0", "spec_version": "2.4"}
 _DISCONNECT: Final[Message] = {"type": "http.disconnect"}
 _HUNDRED_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -101,6 +107,10 @@ def refusal_wire(refusal: Refusal, date: bytes) -> bytes:
     return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%bconnection: close\r\n\r\n%b" % (
         _STATUS_LINES[refusal.status], len(body), retry, date, body
     )  # fmt: skip
+
+
+class CallerGone(ConnectionError):
+    """Raised by `send` once nobody is there to read."""
 
 
 class _Refused(Exception):
@@ -329,7 +339,9 @@ class Connection(HttpToolsProtocol):
             "type": "http", "asgi": _ASGI, "http_version": version, "server": self.server, "client": self.client,
             "scheme": self.scheme, "root_path": "", "method": exchange.method, "path": path, "raw_path": raw_path,
             "query_string": query, "headers": headers,
-            "extensions": {"litellm.hangup": exchange.on_hangup, "litellm.write": exchange.write},
+            "extensions": {
+                "litellm": exchange, "litellm.hangup": exchange.on_hangup, "litellm.write": exchange.write,
+            },
         }  # fmt: skip
         exchange.scope = scope
         if self.exchange is None:
@@ -414,6 +426,8 @@ class Connection(HttpToolsProtocol):
         if now - self.since > self.hub.seconds[self.phase]:
             self._expire(now)
         unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            unsent += _in_kernel(self.transport)
         if unsent != self.unsent:
             self.unsent, self.unsent_since = unsent, now
         elif unsent and now - self.unsent_since > self.hub.limits.write_stall:
@@ -567,6 +581,10 @@ class Exchange:
         elif not self.complete:
             self.callback = callback
 
+    def cancel_on_hangup(self) -> None:
+        """If the caller goes, the app's task is cancelled."""
+        self.on_hangup(self.cancel)
+
     async def receive(self) -> Message:
         while not self.parts and (self.more_body or self.delivered) and not (self.gone or self.complete):
             if self.expects_continue and self.more_body:
@@ -592,17 +610,16 @@ class Exchange:
         flow = self.connection.flow
         if flow.write_paused and not self.gone:
             await flow.drain()
+        if self.gone:
+            raise CallerGone("the caller has hung up")
         if message["type"] == "http.response.body":
             self.write(message.get("body", b""), message.get("more_body", False))
         else:
             self._start(message)
 
     def _start(self, message: Message) -> None:
-        if self.gone:
-            return
         if self.started or message["type"] != "http.response.start":
             raise RuntimeError(f"unexpected ASGI message {message['type']!r}")
-        self.started = True
         self.expects_continue = False
         status: int = message["status"]
         if self.connection.closes_after(self):
@@ -618,6 +635,25 @@ class Exchange:
             raise RuntimeError("a response header holds a control character")
         status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
         self.head = b"%b%b%b%b\r\n" % (status_line, self.connection.hub.date, block, self._frame(status))
+
+    def begin(self, status: int, fields: bytes) -> None:
+        """The head, as `http.response.start` but from field lines that the app has encoded (and answers for)."""
+        if self.gone:
+            return
+        if self.started:
+            raise RuntimeError("a second head")
+        self.started = True
+        self.expects_continue = False
+        if self.connection.closes_after(self):
+            self.keep_alive = False
+        status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        self.head = b"%b%b%b%b\r\n" % (status_line, self.connection.hub.date, fields, self._frame(status))
+
+    def answer(self, status: int, fields: bytes, body: bytes) -> None:
+        """A whole answer at once; its length is added to `fields`."""
+        self.left = len(body)
+        self.begin(status, b"%bcontent-length: %d\r\n" % (fields, len(body)))
+        self.write(body, False)
 
     def _framing(self, name: bytes, value: bytes) -> bool:
         """Whether a framing field of the app's stands. Only the length does; the rest is the server's."""
@@ -683,6 +719,19 @@ def _call(callback: Callable[[], None]) -> None:
         callback()
     except Exception:
         log.exception("a hang-up callback failed")
+
+
+def _in_kernel(transport: asyncio.Transport) -> int:
+    """Bytes the caller's end has not acknowledged. The kernel asks us for more only once a third of its buffer is
+    free, which may be a megabyte: for a slow caller that can take minutes in which he does take bytes."""
+    if sys.platform != "linux":
+        return 0
+    queued = array("i", [0])
+    try:
+        ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, queued)
+    except OSError:
+        return 0
+    return queued[0]
 
 
 @lru_cache(maxsize=1024)

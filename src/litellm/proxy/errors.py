@@ -52,12 +52,14 @@ def body_of(error: BaseException) -> Json:
     }
 
 
-def headers_of(error: BaseException) -> list[tuple[bytes, bytes]]:
-    """`retry-after` as the upstream sent it."""
+_KEPT: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow")
+
+
+def headers_of(error: BaseException) -> list[tuple[str, str]]:
+    """What the upstream, or the gateway itself, says about trying again."""
     if not isinstance(error, e.LiteLLMError):
         return []
-    kept = ((name, error.header(name)) for name in ("retry-after", "retry-after-ms", "x-should-retry"))
-    return [(name.encode(), value.encode("latin-1")) for name, value in kept if value]
+    return [(name, value) for name in _KEPT if (value := error.header(name))]
 
 
 def encoded(error: BaseException) -> bytes:

@@ -1,6 +1,7 @@
-"""One request and its answer, over ASGI: what the handlers of the fast lane are given.
+"""One request and its answer: what the handlers of the fast lane are given.
 
-A caller who hangs up cancels the task that serves it, by a callback from the connection (`litellm.hangup`).
+They answer through the server's own exchange (`scope["extensions"]["litellm"]`, see `connection.py`): plain functions
+instead of ASGI messages, and header lines that are encoded once. The management app behind them is plain ASGI.
 """
 
 import asyncio
@@ -8,24 +9,26 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from random import getrandbits
 from typing import Any
 
+from litellm.proxy.connection import Exchange as ServerExchange
 from litellm.proxy.errors import ProxyError
-from litellm.types.calls import Json
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-HeaderList = list[tuple[bytes, bytes]]
 
 
 class Exchange:
     """`started` is when the app was called (seconds, monotonic); `call_id` names the exchange everywhere."""
 
-    __slots__ = ("call_id", "headers", "model", "receive", "scope", "send", "started", "status", "upstream_seconds")
+    __slots__ = (
+        "_wire", "call_id", "headers", "model", "receive", "scope", "send", "started", "status", "upstream_seconds",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, started: float) -> None:
         self.scope = scope
         self.send = send
+        self._wire: ServerExchange = scope["extensions"]["litellm"]
         self.started = started
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.call_id = self._call_id()
@@ -46,11 +49,7 @@ class Exchange:
         return None if value is None else value.decode("latin-1")
 
     def cancel_on_hangup(self) -> None:
-        task = asyncio.current_task()
-        extensions: Json = self.scope.get("extensions") or {}
-        register = extensions.get("litellm.hangup")
-        if register is not None and task is not None:
-            register(task.cancel)
+        self._wire.cancel_on_hangup()
 
     async def body(self, limit: int) -> bytes:
         """The request's body. Raises ProxyError 413 for more than `limit` bytes."""
@@ -76,12 +75,25 @@ class Exchange:
         if message["type"] == "http.disconnect":
             raise asyncio.CancelledError
 
-    async def answer(self, status: int, headers: HeaderList, body: bytes) -> None:
-        """A whole answer; its length is added."""
-        headers.append((b"content-length", b"%d" % len(body)))
+    def answer(self, status: int, fields: bytes, body: bytes) -> None:
+        """A whole answer; its length is added. `fields` are header lines, each with its line end."""
         self.status = status
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": b"" if self.scope["method"] == "HEAD" else body})
+        self._wire.answer(status, fields, body)
+
+    def begin(self, status: int, fields: bytes) -> None:
+        """The head of an answer whose parts follow by `write`."""
+        self.status = status
+        self._wire.begin(status, fields)
+
+    def write(self, part: bytes) -> bool:
+        """A part of the answer, now. False: the caller does not keep up; `room` returns when it does again."""
+        return self._wire.write(part)
+
+    async def room(self) -> None:
+        await self.send({"type": "http.response.body", "body": b"", "more_body": True})
+
+    def end(self) -> None:
+        self._wire.write(b"", False)
 
 
 def _too_large(limit: int) -> ProxyError:

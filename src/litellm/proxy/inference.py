@@ -76,8 +76,9 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     usage = wire.get("usage")
     if usage:
         metrics.used(exchange.model, usage)
-    fields = headers.of_call(exchange, served.deployment, served.retries, reply.headers, headers.JSON, perf_counter())
-    await exchange.answer(200, fields, orjson.dumps(wire))
+    body = orjson.dumps(wire)
+    fields = headers.of_call(headers.JSON, exchange, served.deployment, served.retries, reply.headers, perf_counter())
+    exchange.answer(200, fields, body)
 
 
 async def _stream(
@@ -85,16 +86,13 @@ async def _stream(
 ) -> None:
     stream = served.result
     exchange.upstream_seconds = stream.seconds
-    fields = headers.of_call(exchange, served.deployment, served.retries, stream.headers, headers.SSE, perf_counter())
+    fields = headers.of_call(headers.SSE, exchange, served.deployment, served.retries, stream.headers, perf_counter())
     relay = Relay(exchange, stream, Splicer(asked, usage_wanted, stream.decode))
     try:
-        await relay.run(fields + _STREAMED)
+        await relay.run(fields)
     finally:
         if relay.splicer.usage:
             metrics.used(exchange.model, relay.splicer.usage)
-
-
-_STREAMED: Final = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
 def _steered(exchange: Exchange) -> Json:

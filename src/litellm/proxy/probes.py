@@ -1,6 +1,6 @@
 """Small GET routes on the fast lane: what load balancers, scrapers and clients ask often, and model lists."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import orjson
@@ -22,31 +22,30 @@ class Serving(Protocol):
     metrics: Metrics
 
 
-Probe = Callable[[Serving, Exchange], Awaitable[None]]
+Probe = Callable[[Serving, Exchange], None]
 
 
-async def _alive(gateway: Serving, exchange: Exchange) -> None:
-    await _json(exchange, "I'm alive!")
+def _alive(gateway: Serving, exchange: Exchange) -> None:
+    _json(exchange, "I'm alive!")
 
 
-async def _ready(gateway: Serving, exchange: Exchange) -> None:
-    await _json(exchange, {"status": "healthy", "db": "Not connected", "config_version": gateway.snapshot.version})
+def _ready(gateway: Serving, exchange: Exchange) -> None:
+    _json(exchange, {"status": "healthy", "db": "Not connected", "config_version": gateway.snapshot.version})
 
 
-async def _models(gateway: Serving, exchange: Exchange) -> None:
-    await _json(exchange, {"data": [model_row(name) for name in listed(gateway.snapshot)], "object": "list"})
+def _models(gateway: Serving, exchange: Exchange) -> None:
+    _json(exchange, {"data": [model_row(name) for name in listed(gateway.snapshot)], "object": "list"})
 
 
-async def _model(gateway: Serving, exchange: Exchange) -> None:
+def _model(gateway: Serving, exchange: Exchange) -> None:
     name = exchange.scope["path"].partition("/models/")[2]
     if not gateway.snapshot.router.deployments.group(name):
         raise ProxyError(404, f"The model '{name}' does not exist", "not_found_error", "model")
-    await _json(exchange, model_row(name))
+    _json(exchange, model_row(name))
 
 
-async def _metrics(gateway: Serving, exchange: Exchange) -> None:
-    kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-    await exchange.answer(200, [kind, *headers.ALWAYS], gateway.metrics.render())
+def _metrics(gateway: Serving, exchange: Exchange) -> None:
+    exchange.answer(200, headers.TEXT + headers.ALWAYS, gateway.metrics.render())
 
 
 def listed(snapshot: Snapshot) -> list[str]:
@@ -58,8 +57,8 @@ def model_row(name: str) -> Json:
     return {"id": name, "object": "model", "created": CREATED, "owned_by": "openai"}
 
 
-async def _json(exchange: Exchange, value: Any) -> None:
-    await exchange.answer(200, [headers.JSON, *headers.ALWAYS], orjson.dumps(value))
+def _json(exchange: Exchange, value: Any) -> None:
+    exchange.answer(200, headers.JSON + headers.ALWAYS, orjson.dumps(value))
 
 
 PROBES: Final[dict[str, Probe]] = {

@@ -1,18 +1,16 @@
 """Relaying a stream: upstream bytes to the caller in the same turn of the loop in which they arrived.
 
-No task, future or generator per event: the ASGI `send` coroutine is stepped by hand, which ends at once as long as the
-caller reads. If it suspends, the upstream is paused and the rest goes on in a task.
+No task, future or generator per event, only callbacks. If the caller does not read, the upstream is paused and a task
+waits until it does again.
 """
 
 import asyncio
-import types
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Final
+from typing import Final
 
 from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.proxy import errors
-from litellm.proxy.exchange import Exchange, HeaderList
+from litellm.proxy.exchange import Exchange
 from litellm.proxy.splice import DONE, Splicer
 
 KEEPALIVE_SECONDS: Final = 15.0
@@ -23,7 +21,7 @@ AFTER_DONE_SECONDS: Final = 1.0  # an upstream that has said [DONE] gets this lo
 class Relay:
     """One stream on its way out. `run` returns when the caller has all of it; `splicer` then knows what it was."""
 
-    __slots__ = ("_exchange", "_finished", "_last", "_loop", "_pending", "_queue", "_stream", "_timer", "splicer")
+    __slots__ = ("_catching_up", "_exchange", "_finished", "_last", "_loop", "_queue", "_stream", "_timer", "splicer")
 
     def __init__(self, exchange: Exchange, stream: EventStream, splicer: Splicer) -> None:
         self._exchange = exchange
@@ -32,25 +30,26 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._queue: list[bytes] = []
-        self._pending: asyncio.Task[None] | None = None
+        self._catching_up: asyncio.Task[None] | None = None
         self._last = self._loop.time()
         self._timer = self._loop.call_later(KEEPALIVE_SECONDS, self._keep_alive)
 
-    async def run(self, headers: HeaderList) -> None:
+    async def run(self, fields: bytes) -> None:
         """Sends the status line and everything after it. Cancelled when the caller hangs up; closes the upstream."""
         try:
-            self._exchange.status = 200
-            await self._exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
+            self._exchange.begin(200, fields)
             self._stream.relay(self)
-            await self._finished
-            if self._pending is not None:
-                await self._pending
-            await self._exchange.send({"type": "http.response.body", "body": b""})
+            if not self._finished.done():
+                self._exchange.write(b"")  # the head, if no event has taken it along
+                await self._finished
+            if self._catching_up is not None:
+                await self._catching_up
+            self._exchange.end()
         finally:
             self._timer.cancel()
             self._stream.close()
-            if self._pending is not None:
-                self._pending.cancel()
+            if self._catching_up is not None:
+                self._catching_up.cancel()
 
     # The stream's side (a Sink).
 
@@ -101,47 +100,22 @@ class Relay:
         self._timer = self._loop.call_later(KEEPALIVE_SECONDS - silent, self._keep_alive)
 
     def _write(self, data: bytes) -> None:
-        if self._pending is not None:
+        if self._catching_up is not None:
             self._queue.append(data)
-            return
-        sending = self._send(data)
-        try:
-            waiting = sending.send(None)
-        except StopIteration:
-            return
-        self._stream.pause()
-        self._pending = self._loop.create_task(self._catch_up(sending, waiting))
+        elif not self._exchange.write(data):
+            self._stream.pause()
+            self._catching_up = self._loop.create_task(self._catch_up())
 
-    def _send(self, data: bytes) -> Coroutine[Any, Any, None]:
-        message = {"type": "http.response.body", "body": data, "more_body": True}
-        return self._exchange.send(message)  # pyright: ignore[reportReturnType]  # ASGI servers' send is a coroutine
-
-    async def _catch_up(self, sending: Coroutine[Any, Any, None], waiting: Any) -> None:
-        """The caller does not read: wait for it, then send what has come meanwhile."""
-        await _resumed(sending, waiting)
+    async def _catch_up(self) -> None:
+        """The caller does not read: wait until it does, then send what has come meanwhile."""
+        await self._exchange.room()
         while self._queue:
             data = b"".join(self._queue)
             self._queue.clear()
-            await self._send(data)
-        self._pending = None
+            if not self._exchange.write(data):
+                await self._exchange.room()
+        self._catching_up = None
         self._stream.resume()
-
-
-@types.coroutine
-def _resumed(coroutine: Coroutine[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
-    """Goes on with a coroutine that was stepped by hand and now waits for the future `waiting`."""
-    resume: Callable[[], Any] = lambda: coroutine.send(None)  # noqa: E731
-    while True:
-        try:
-            yield waiting
-        except BaseException as error:  # a cancelled task: the coroutine must see it too
-            thrown = error
-            resume = lambda: coroutine.throw(thrown)  # noqa: E731, B023
-        try:
-            waiting = resume()
-        except StopIteration:
-            return
-        resume = lambda: coroutine.send(None)  # noqa: E731
 
 
 def _cut_off() -> e.LiteLLMError:

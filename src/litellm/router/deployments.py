@@ -37,7 +37,7 @@ class Deployment:
     keyless: str | None = None
     """Why calls fail if the target has no key."""
     info: Json = field(default_factory=dict[str, Any])
-    headers: list[tuple[bytes, bytes]] | None = field(default=None, repr=False)
+    headers: bytes | None = field(default=None, repr=False)
     """The gateway's answer headers that depend on the deployment alone; made on first use."""
 
     def call(self, ask: Ask) -> Call:

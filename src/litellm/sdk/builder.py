@@ -72,7 +72,7 @@ def _chat(chunks: Sequence[Chunk]) -> ModelResponse:
     for chunk in chunks:
         for choice in chunk.choices:
             if isinstance(choice, StreamingChoices):
-                parts.setdefault(choice.index, _Parts()).add(choice)
+                parts.setdefault(_index(choice), _Parts()).add(choice)
     frame = _frame(chunks, "chat.completion")
     frame["choices"] = [parts[index].choice(index) for index in sorted(parts)]
     return model_response(frame)
@@ -82,8 +82,9 @@ def _text(chunks: Sequence[Chunk]) -> TextCompletionResponse:
     parts: dict[int, Json] = {}
     for chunk in chunks:
         for choice in chunk.choices:
-            whole = parts.setdefault(choice.index, {"index": choice.index, "text": ""})
-            whole["text"] += choice.get("text") or ""
+            whole = parts.setdefault(_index(choice), {"index": _index(choice), "text": ""})
+            text = choice.get("text")
+            whole["text"] += text if isinstance(text, str) else ""
             if choice.finish_reason is not None:
                 whole["finish_reason"] = choice.finish_reason
             if choice.logprobs is not None:
@@ -91,6 +92,11 @@ def _text(chunks: Sequence[Chunk]) -> TextCompletionResponse:
     frame = _frame(chunks, "text_completion")
     frame["choices"] = [parts[index] for index in sorted(parts)]
     return text_completion_response(frame)
+
+
+def _index(value: Any) -> int:
+    """Some hosts leave out an index where there is only one thing to count."""
+    return value.index if isinstance(value.index, int) else 0
 
 
 # Fields of a delta that are put together otherwise than by "the last one counts".
@@ -119,8 +125,8 @@ class _Parts:
             self.finish_reason = choice.finish_reason
         if choice.logprobs is not None:
             _extend(self.logprobs, choice.logprobs.model_dump())
-        if choice.provider_specific_fields:
-            self.rest.setdefault("provider_specific_fields", {}).update(choice.provider_specific_fields)
+        if isinstance(own := choice.provider_specific_fields, dict):
+            self.rest.setdefault("provider_specific_fields", {}).update(own)
         self._add_delta(choice.delta)
 
     def _add_delta(self, delta: Delta) -> None:
@@ -131,10 +137,11 @@ class _Parts:
             if isinstance(text := delta.get(name), str):
                 self.texts.setdefault(name, []).append(text)
         for name in _LISTS:
-            if delta.get(name):
-                message.setdefault(name, []).extend(delta[name])
-        for block in delta.get("thinking_blocks") or ():
-            _add_thinking(message.setdefault("thinking_blocks", []), block)
+            if items := _list(delta.get(name)):
+                message.setdefault(name, []).extend(items)
+        for block in _list(delta.get("thinking_blocks")):
+            if isinstance(block, dict):
+                _add_thinking(message.setdefault("thinking_blocks", []), cast(Json, block))
         for call in delta.tool_calls or ():
             self._add_call(
                 call.index, call.model_dump(exclude={"function"}), call.function.name, call.function.arguments
@@ -145,8 +152,8 @@ class _Parts:
             called["arguments"] += delta.function_call.arguments
         if delta.audio is not None:
             self._add_audio(delta.audio.model_dump(exclude_none=True))
-        if delta.provider_specific_fields:
-            self._add_own(delta.provider_specific_fields)
+        if isinstance(own := delta.get("provider_specific_fields"), dict):
+            self._add_own(cast(Json, own))
         message.update({name: value for name, value in (delta.model_extra or {}).items() if name not in _OWN_WAY})
 
     def _add_call(self, index: int, fields: Json, name: str | None, arguments: str) -> None:
@@ -171,7 +178,8 @@ class _Parts:
     def _add_own(self, fields: Json) -> None:
         own = self.message.setdefault("provider_specific_fields", {})
         for name, value in fields.items():
-            own[name] = own[name] + value if name == "refusal" and isinstance(own.get(name), str) else value
+            grows = name == "refusal" and isinstance(own.get(name), str) and isinstance(value, str)
+            own[name] = own[name] + value if grows else value
 
     def choice(self, index: int) -> Json:
         message: Json = {**self.message, **{name: "".join(texts) for name, texts in self.texts.items()}}
@@ -183,6 +191,10 @@ class _Parts:
         if self.logprobs:
             whole["logprobs"] = self.logprobs
         return whole
+
+
+def _list(value: Any) -> list[Any]:
+    return cast(list[Any], value) if isinstance(value, list) else []
 
 
 def _extend(whole: Json, part: Json) -> None:

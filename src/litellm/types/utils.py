@@ -6,7 +6,7 @@ never fail on an odd shape: what is no list of choices is an empty one, what is 
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializeAsAny
 
 from litellm.types.base import Json, OpenAIObject, joined, many, one, optional, put, reshape
 from litellm.types.fresh import new_id, now
@@ -64,6 +64,8 @@ __all__ = [
     "stream_chunk",
     "text_completion_response",
 ]
+
+# `SerializeAsAny` below: a user may put an object of another class into a field, and a dump must not lose its content.
 
 # What vendors say instead of OpenAI's stop, length, tool_calls, content_filter.
 FINISH_REASONS: Final = {
@@ -147,7 +149,7 @@ class _Choice(OpenAIObject):
 class Choices(_Choice):
     finish_reason: str = "stop"
     index: int = 0
-    message: Message = Field(default_factory=Message)
+    message: SerializeAsAny[Message] = Field(default_factory=Message)
 
     @staticmethod
     def _shape(fields: Json, extra: Json) -> None:
@@ -159,7 +161,7 @@ class Choices(_Choice):
 class StreamingChoices(_Choice):
     finish_reason: str | None = None
     index: int = 0
-    delta: Delta = Field(default_factory=Delta)
+    delta: SerializeAsAny[Delta] = Field(default_factory=Delta)
 
     @staticmethod
     def _shape(fields: Json, extra: Json) -> None:
@@ -226,8 +228,8 @@ class ModelResponse(ModelResponseBase):
     """A chat completion. `usage` is None if the endpoint reported none."""
 
     object: str = "chat.completion"
-    choices: list[Choices] = Field(default_factory=list[Choices])
-    usage: Usage | None = None
+    choices: list[SerializeAsAny[Choices]] = Field(default_factory=list[Choices])
+    usage: SerializeAsAny[Usage] | None = None
 
     def __init__(self, *, stream: bool | None = None, stream_options: Json | None = None, **data: Any) -> None:
         """Made by a user without choices, it has an empty one. With `stream=True` it takes a chunk's form."""
@@ -251,7 +253,7 @@ class ModelResponseStream(ModelResponseBase):
     """One chunk of a streamed chat completion. `usage` reads as None where there is none."""
 
     object: str = "chat.completion.chunk"
-    choices: list[StreamingChoices] = Field(default_factory=list[StreamingChoices])
+    choices: list[SerializeAsAny[StreamingChoices]] = Field(default_factory=list[StreamingChoices])
 
     usage = optional("usage", "Usage | None")
     provider_specific_fields = optional("provider_specific_fields", "dict | None")
@@ -268,8 +270,8 @@ class TextCompletionResponse(_Response):
     object: str = "text_completion"
     created: int = Field(default_factory=now)
     model: str | None = None
-    choices: list[TextChoices] = Field(default_factory=list[TextChoices])
-    usage: Usage | None = None
+    choices: list[SerializeAsAny[TextChoices]] = Field(default_factory=list[TextChoices])
+    usage: SerializeAsAny[Usage] | None = None
 
     @staticmethod
     def _shape(fields: Json, extra: Json) -> None:
@@ -291,7 +293,7 @@ class EmbeddingResponse(_Response):
     model: str | None = None
     data: list[Embedding] = Field(default_factory=list[Embedding])
     object: str = "list"
-    usage: Usage | None = None
+    usage: SerializeAsAny[Usage] | None = None
 
     @staticmethod
     def _shape(fields: Json, extra: Json) -> None:
