@@ -52,7 +52,7 @@ lock: $(VENV)/.dev
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) build src/*.egg-info bench/.peers bench/.run
+	rm -rf $(VENV) build src/*.egg-info bench/.peers
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 

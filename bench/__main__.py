@@ -68,9 +68,10 @@ def print_table(subjects: dict[str, Subject], figures: dict[tuple[str, str], Fig
         unit = floor if row.unit == "floor" else figures[row.title, "nginx"].cpu_us
         for name in row.subjects:
             if (taken := figures.get((row.title, name))) is not None:
+                multiple = taken.cpu_us / max(unit, 1e-9)
                 goal = f"{row.goal} x {row.unit}" if row.goal and name in ("key", "no key") else ""
                 print(
-                    f"| {row.title} | {subjects[name].name} | {taken.cpu_us:.0f} | {taken.cpu_us / max(unit, 1e-9):.2f} | {goal} "
+                    f"| {row.title} | {subjects[name].name} | {taken.cpu_us:.0f} | {multiple:.2f} | {goal} "
                     f"| {taken.rate:.0f} | {taken.p50_ms:.2f} | {taken.p99_ms:.2f} | {taken.rss_mb:.0f} "
                     f"| {taken.failed:.0f} |"
                 )
