@@ -143,13 +143,12 @@ class _Parts:
             if isinstance(block, dict):
                 _add_thinking(message.setdefault("thinking_blocks", []), cast(Json, block))
         for call in delta.tool_calls or ():
-            self._add_call(
-                call.index, call.model_dump(exclude={"function"}), call.function.name, call.function.arguments
-            )
+            called = call.function
+            self._add_call(_index(call), call.model_dump(exclude={"function"}), called.name, called.arguments)
         if delta.function_call is not None:
-            called = message.setdefault("function_call", {"name": None, "arguments": ""})
-            called["name"] = called["name"] or delta.function_call.name
-            called["arguments"] += delta.function_call.arguments
+            whole = message.setdefault("function_call", {"name": None, "arguments": ""})
+            whole["name"] = whole["name"] or delta.function_call.name
+            whole["arguments"] += delta.function_call.arguments
         if delta.audio is not None:
             self._add_audio(delta.audio.model_dump(exclude_none=True))
         if isinstance(own := delta.get("provider_specific_fields"), dict):
