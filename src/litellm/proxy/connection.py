@@ -6,16 +6,17 @@ caller who takes no byte is dropped, a hang-up calls back, and whatever is not p
 in OpenAI's shape. Time bounds are looked after by one coarse timer per process (`Hub.tick`): a connection only notes in
 which phase it is and since when, so neither a request nor a connection costs a timer.
 
-What an app finds beside plain ASGI, in `scope["extensions"]`:
+What an app finds beside plain ASGI is the request's `Exchange`, in `scope["extensions"]["litellm"]`:
 
-* `litellm.hangup`: `register(callback)`. The callback runs once, from the connection's own callback, if the caller goes
-  before the answer is complete (at once, if that has happened already).
-* `litellm.write`: `write(body, more_body=True) -> bool` sends a part of the body like `send`, but as a plain function,
-  for whoever relays by callback. False: the caller does not keep up. Stop producing and `await send()` an empty part
-  with `more_body`, which returns when there is room again. Once the caller is gone it does nothing.
+* `on_hangup(callback)`: the callback runs once, from the connection's own callback, if the caller goes before the
+  answer is complete (at once, if that has happened already). `cancel_on_hangup()` cancels the app's task then.
+* `begin(status, fields)`, `write(body, more_body=True) -> bool`, `answer(status, fields, body)`: what `send` does, as
+  plain functions, with header lines already encoded; for whoever relays by callback. `write` returns False if the
+  caller does not keep up: stop producing and `await send()` an empty part with `more_body`, which returns when there is
+  room again. Once the caller is gone they do nothing.
 
-`send` itself suspends only then, too, and raises `CallerGone` (an OSError, as ASGI 2.4 asks). As ASGI asks too, the head travels with the first part of the body; an empty part
-sends it alone.
+`send` suspends only then, too. It raises CallerGone (an OSError, as ASGI 2.4 asks) once the caller is gone. As ASGI
+asks too, the head travels with the first part of the body; an empty part sends it alone.
 """
 
 import asyncio
@@ -339,9 +340,7 @@ class Connection(HttpToolsProtocol):
             "type": "http", "asgi": _ASGI, "http_version": version, "server": self.server, "client": self.client,
             "scheme": self.scheme, "root_path": "", "method": exchange.method, "path": path, "raw_path": raw_path,
             "query_string": query, "headers": headers,
-            "extensions": {
-                "litellm": exchange, "litellm.hangup": exchange.on_hangup, "litellm.write": exchange.write,
-            },
+            "extensions": {"litellm": exchange},
         }  # fmt: skip
         exchange.scope = scope
         if self.exchange is None:
@@ -618,12 +617,8 @@ class Exchange:
             self._start(message)
 
     def _start(self, message: Message) -> None:
-        if self.started or message["type"] != "http.response.start":
+        if message["type"] != "http.response.start":
             raise RuntimeError(f"unexpected ASGI message {message['type']!r}")
-        self.expects_continue = False
-        status: int = message["status"]
-        if self.connection.closes_after(self):
-            self.keep_alive = False
         fields: list[bytes] = []
         for name, value in message.get("headers", ()):
             name = _field_name(name)
@@ -633,11 +628,13 @@ class Exchange:
         lines = len(fields) // 4
         if block.count(b"\r") != lines or block.count(b"\n") != lines or b"\0" in block:
             raise RuntimeError("a response header holds a control character")
-        status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-        self.head = b"%b%b%b%b\r\n" % (status_line, self.connection.hub.date, block, self._frame(status))
+        self.begin(message["status"], block)
 
     def begin(self, status: int, fields: bytes) -> None:
-        """The head, as `http.response.start` but from field lines that the app has encoded (and answers for)."""
+        """The head, as `http.response.start` but from field lines that the app has encoded (and answers for).
+
+        A `content-length` among them has to be in `left` already.
+        """
         if self.gone:
             return
         if self.started:
