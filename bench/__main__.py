@@ -15,6 +15,8 @@ from bench.servers import Subject
 
 HERE = Path(__file__).parent
 PEERS = HERE / ".peers"
+UPSTREAMS = ("upstream", "slow upstream")
+"""Rows without a server between: only their latency means something."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,12 @@ def print_table(subjects: dict[str, Subject], figures: dict[tuple[str, str], Fig
         unit = floor if row.unit == "floor" else figures[row.title, "nginx"].cpu_us
         for name in row.subjects:
             if (taken := figures.get((row.title, name))) is not None:
-                multiple = taken.cpu_us / max(unit, 1e-9)
                 goal = f"{row.goal} x {row.unit}" if row.goal and name in ("key", "no key") else ""
+                cost = "| - | - " if name in UPSTREAMS else f"| {taken.cpu_us:.0f} | {taken.cpu_us / unit:.2f} "
+                memory = "-" if name in UPSTREAMS else f"{taken.rss_mb:.0f}"
                 print(
-                    f"| {row.title} | {subjects[name].name} | {taken.cpu_us:.0f} | {multiple:.2f} | {goal} "
-                    f"| {taken.rate:.0f} | {taken.p50_ms:.2f} | {taken.p99_ms:.2f} | {taken.rss_mb:.0f} "
-                    f"| {taken.failed:.0f} |"
+                    f"| {row.title} | {subjects[name].name} {cost}| {goal} | {taken.rate:.0f} "
+                    f"| {taken.p50_ms:.2f} | {taken.p99_ms:.2f} | {memory} | {taken.failed:.0f} |"
                 )
 
 
@@ -113,7 +115,7 @@ def main() -> None:
             "no key": stack.enter_context(servers.gateway("ours, no key", where / "open", ports, key=False)),
             "key": stack.enter_context(servers.gateway("ours, master key", where / "key", ports, key=True)),
         }
-        nobody = subjects["floor"].process  # of the rows without a server between, only the latency is meant
+        nobody = subjects["floor"].process  # stands in: nobody is measured
         subjects["upstream"] = Subject("none: the upstream itself", nobody, ports.fast, by_path=True)
         subjects["slow upstream"] = Subject("none: the upstream itself", nobody, ports.slow, by_path=True)
         calls = {"ours": sdk.measure(ports.base("chat"), 2 * args.rounds + 1)}

@@ -27,5 +27,6 @@ def measure(base_url: str, rounds: int, python: str = sys.executable) -> dict[st
     """Milliseconds, medians: `import` over a bare interpreter, and process start to end with one completion."""
     codes = {"bare": "pass", "import": "import litellm", "call": _CALL.format(base=base_url)}
     _milliseconds(python, codes["call"])  # once for the byte code
-    times = {name: median(_milliseconds(python, code) for _ in range(rounds)) for name, code in codes.items()}
+    taken = [{name: _milliseconds(python, code) for name, code in codes.items()} for _ in range(rounds)]
+    times = {name: median(times[name] for times in taken) for name in codes}
     return {"import litellm": times["import"] - times["bare"], "start to first completion": times["call"]}

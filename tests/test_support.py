@@ -8,15 +8,16 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
 
 from support import behaviours
-from support.gateway import ROOT
+from support.gateway import ROOT, Gateway, settled, upstream_config
 from support.llama import Llama, byte_alphabet
 from support.tls import TestTls
 from support.upstream import UpstreamThread, wait_until
@@ -284,3 +285,25 @@ def test_byte_alphabet_is_one_letter_per_byte() -> None:
 def test_wait_until_gives_up() -> None:
     assert wait_until(lambda: os.getpid(), 0)
     assert not wait_until(lambda: False, 0.05)
+
+
+def test_gateway_process_serves_in_front_of_the_upstream(gateway: Gateway, shared_upstream: UpstreamThread) -> None:
+    status, body = gateway.post("/v1/chat/completions", ask("tokens-3"))
+    assert (status, json.loads(body)["usage"]["completion_tokens"]) == (200, 3)
+    assert shared_upstream.asked("tokens-3")[-1].headers["authorization"] == "Bearer sk-upstream"
+    assert gateway.get("/v1/models", key="sk-wrong")[0] == 401
+    usage = gateway.usage()
+    assert usage.fds > 3 and usage.rss_kib > 10_000 and usage.threads >= 1
+    assert settled(gateway, usage.fds)
+    assert "Traceback" not in gateway.log
+
+
+def test_gateway_fixture_stops_by_sigterm_and_wants_zero(start_gateway: Callable[..., Gateway]) -> None:
+    gateway = start_gateway(upstream_config("http://127.0.0.1:1/v1"), "--drain_seconds", "1", SOME_NAME="x")
+    assert b"SOME_NAME=x" in Path(f"/proc/{gateway.process.pid}/environ").read_bytes()
+    assert gateway.stop() == 0
+
+
+def test_gateway_that_does_not_start_says_why(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="general_settings"):
+        Gateway("general_settings: 7", tmp_path).start()
