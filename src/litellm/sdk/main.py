@@ -238,7 +238,8 @@ def text_completion(
 async def _call(op: Op, given: dict[str, Any]) -> Any:
     """`given` is a function's `locals()`: its named arguments and `kwargs`."""
     started = time.perf_counter()
-    given = {**given, **given.pop("kwargs")}
+    further = given.pop("kwargs")
+    given = {**given, **further}
     request = request_of(op, given)
     ask = request.ask
     ask.call_id = ask.call_id or str(uuid4())
