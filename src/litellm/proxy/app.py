@@ -89,10 +89,12 @@ class Gateway:
         if route is not None:
             raise ProxyError(405, f"{path} takes POST", headers={"allow": "POST"})
         probe = probes.find(path)
-        if probe is not None and exchange.scope["method"] in ("GET", "HEAD"):
+        if probe is None:
+            await self._admin(exchange)
+        elif exchange.scope["method"] in ("GET", "HEAD"):
             probe(self, exchange)
-            return
-        await self._admin(exchange)
+        else:
+            raise ProxyError(405, f"{path} takes GET", headers={"allow": "GET, HEAD"})
 
 
 @dataclass(frozen=True, slots=True)

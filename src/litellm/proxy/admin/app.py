@@ -1,59 +1,118 @@
-"""The management app: FastAPI behind the fast lane. Its callers have shown a key already, except on public paths."""
+"""The management app: FastAPI behind the fast lane. Its callers have shown a key already, except on public paths.
+
+Its errors are the gateway's: whatever a route raises travels to `proxy/app.py` and becomes an answer there. Only an
+unknown route answers as FastAPI does, `{"detail": "Not Found"}`, which LiteLLM's clients know.
+"""
 
 from copy import deepcopy
+from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litellm._version import version
-from litellm.proxy import probes, routes
+from litellm.proxy import routes
 from litellm.proxy.admin import health, models, openapi
+from litellm.proxy.errors import ProxyError
 from litellm.types.calls import Json
 
 if TYPE_CHECKING:
     from litellm.proxy.app import Gateway
 
+RAISED: Final = "litellm.raised"
+"""Where in the scope an exception is left for `loading.py` to raise."""
+
+# The page is one file that talks to this server alone; its script and style are inside it.
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
 
 def make(gateway: "Gateway") -> FastAPI:
-    app = FastAPI(title="LiteLLM gateway", version=version, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="LiteLLM gateway",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
     app.state.gateway = gateway
     app.include_router(models.router)
-    page = files("litellm.proxy.ui").joinpath("docs.html").read_text("utf-8")
-
-    @app.get("/", summary="This API, as a page", response_class=HTMLResponse)
-    async def docs() -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]
-        return HTMLResponse(page)
-
-    @app.get("/openapi.json", summary="This API, for programs")
-    async def document() -> Json:  # pyright: ignore[reportUnusedFunction]
-        return openapi.complete(deepcopy(app.openapi()), probes.listed(gateway.snapshot))
-
-    @app.get("/routes", summary="All routes")
-    async def all_routes() -> Json:  # pyright: ignore[reportUnusedFunction]
-        return {"routes": _routes(app)}
-
-    @app.get("/health", summary="Ask every deployment something")
-    async def check(model: str | None = None) -> Json:  # pyright: ignore[reportUnusedFunction]
-        deployments = gateway.snapshot.router.deployments.all
-        wanted = [d for d in deployments if model is None or d.model_name == model]
-        return await health.check(gateway.engine, wanted)
-
+    app.include_router(health.router)
+    _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(_Raising)
     return app
 
 
+def _describe(app: FastAPI, gateway: "Gateway") -> None:
+    """The routes that tell of the others."""
+    page = files("litellm.proxy.ui").joinpath("docs.html").read_text("utf-8")
+
+    @lru_cache(maxsize=4)
+    def written(names: tuple[str, ...]) -> bytes:
+        return orjson.dumps(openapi.complete(deepcopy(app.openapi()), names))
+
+    @app.get("/", tags=["docs"], summary="This API, as a page", response_class=HTMLResponse)
+    async def docs() -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]
+        return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY})
+
+    @app.get("/openapi.json", tags=["docs"], summary="This API, for programs; with a key it names the models")
+    async def document(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(written(_names(gateway, request)), media_type="application/json")
+
+    @app.get("/routes", tags=["docs"], summary="All routes")
+    async def all_routes() -> Json:  # pyright: ignore[reportUnusedFunction]
+        return {"routes": _routes(app)}
+
+
+def _names(gateway: "Gateway", request: Request) -> tuple[str, ...]:
+    """The description is for everybody; which models there are is for those with a key."""
+    try:
+        gateway.snapshot.auth.check(dict(request.scope["headers"]))
+    except ProxyError:
+        return ()
+    return gateway.snapshot.router.deployments.names
+
+
 def _routes(app: FastAPI) -> list[Json]:
-    own = [(getattr(route, "path", ""), sorted(getattr(route, "methods", None) or ())) for route in app.routes]
-    fast = [(path, ["POST"]) for path, _ in routes.templates()] + [(path, ["GET"]) for path in probes.PROBES]
-    return [{"path": path, "methods": methods} for path, methods in sorted([*own, *fast])]
+    own = [(path, verb.upper()) for path, item in app.openapi()["paths"].items() for verb in item]
+    fast = [(path, "POST") for path, _ in routes.templates()] + [(path, "GET") for path in openapi.PROBES]
+    return [{"path": path, "methods": [verb]} for path, verb in sorted([*own, *fast])]
 
 
-async def _invalid(request: Request, error: Any) -> JSONResponse:
-    """Every problem of a request, each with its field's name, in OpenAI's shape."""
+class _Raising:
+    """Keeps Starlette's own page for a 500 out of the way: what was raised is left in the scope, and nothing sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # handed on, not handled: `loading.py` raises it again
+            scope[RAISED] = error
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    """Every problem of a request, each with its field's name."""
     problems = [(".".join(str(part) for part in p["loc"][1:]), p["msg"]) for p in error.errors()]
     message = "; ".join(f"{field}: {text}" for field, text in problems)
-    body = {"message": message, "type": "invalid_request_error", "param": problems[0][0], "code": "422"}
-    return JSONResponse({"error": body}, 422)
+    raise ProxyError(422, message, param=problems[0][0])
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    """What routing itself refuses: an unknown path, or a method that a path does not take."""
+    if error.status_code == 404:
+        return Response(b'{"detail":"Not Found"}', 404, media_type="application/json")
+    allow: str = error.headers["Allow"]
+    raise ProxyError(error.status_code, f"{request.scope['path']} takes {allow}", headers={"allow": allow})

@@ -6,6 +6,7 @@ FastAPI takes longer to import than everything else here together; inference doe
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from litellm.proxy import headers
 from litellm.proxy.exchange import Exchange, Message
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Admin:
-    """Hands exchanges to the FastAPI app."""
+    """Hands exchanges to the FastAPI app; HEAD is GET without the body."""
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
@@ -25,18 +26,37 @@ class Admin:
             self._loading = asyncio.create_task(asyncio.to_thread(self._load))
 
     async def __call__(self, exchange: Exchange) -> None:
+        """Raises what a route raised."""
         self.warm()
         assert self._loading is not None
         app = await asyncio.shield(self._loading)
+        exchange.cancel_on_hangup()
+        scope = dict(exchange.scope)
+        head = scope["method"] == "HEAD"
+        if head:
+            scope["method"] = "GET"
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                message["headers"] = _with_ours(message["headers"], exchange)
+            elif head:
+                message["body"] = b""
             await exchange.send(message)
 
-        await app(exchange.scope, exchange.receive, send)
+        await app(scope, exchange.receive, send)
+        raised = scope.get("litellm.raised")
+        if raised is not None:
+            raise raised
 
     def _load(self) -> Any:
         from litellm.proxy.admin.app import make
 
         return make(self._gateway)
+
+
+def _with_ours(theirs: list[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer, unless the route has set its own."""
+    named = {name for name, _ in theirs}
+    lines = (line.partition(b": ") for line in headers.of_error(exchange).splitlines())
+    return [*theirs, *((name, value) for name, _, value in lines if name not in named)]

@@ -1,72 +1,121 @@
-"""`/model/info` and `/model_group/info`: what the config says of each deployment and group, secrets left out."""
+"""`/model/info` and `/model_group/info`: what the config says of each deployment and group, secrets left out.
 
-from typing import Any
+What is shown is named here, field by field: a parameter that nobody here knows may carry a secret.
+"""
 
-from fastapi import APIRouter, HTTPException, Request
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request
 
 from litellm.catalog import params as names
 from litellm.providers import compatible
+from litellm.proxy.admin import schemas
+from litellm.proxy.config.schema import LitellmParams
+from litellm.proxy.errors import ProxyError
+from litellm.proxy.snapshot import Snapshot
 from litellm.router.deployments import Deployment
-from litellm.types.calls import Json
+from litellm.types.calls import Json, Op
 
-router = APIRouter(tags=["models"])
+if TYPE_CHECKING:
+    from litellm.proxy.app import Gateway
+
+_SHOWN: Final = frozenset(
+    {
+        "model", "custom_llm_provider", "api_base", "timeout", "stream_timeout", "max_retries", "weight", "rpm", "tpm",
+        "order", "max_parallel_requests", "tags", "drop_params", "additional_drop_params", "allowed_openai_params",
+        "configurable_clientside_auth_params", "input_cost_per_token", "output_cost_per_token",
+        "input_cost_per_second", "output_cost_per_second", "cache_read_input_token_cost",
+        "cache_creation_input_token_cost",
+    }
+)  # fmt: skip
+"""The fields of `litellm_params` that are no secret. Defaults for OpenAI's own parameters are shown beside them."""
+
+_INPUTS: Final = frozenset({"messages", "prompt", "input", "extra_headers", "extra_body", "extra_query"})
+"""No settings, or names that may carry anything."""
+
+_OPS: Final[dict[str, Op]] = {"embedding": "embedding", "completion": "completion"}
+
+router = APIRouter(tags=["models"], responses=schemas.INVALID)
 
 
 @router.get("/model/info", summary="Deployments")
 @router.get("/v1/model/info", summary="Deployments")
 async def model_info(request: Request, litellm_model_id: str | None = None) -> Json:
-    deployments = request.app.state.gateway.snapshot.router.deployments
-    if litellm_model_id is None:
-        return {"data": [_row(deployment) for deployment in deployments.all]}
-    found = deployments.by_id(litellm_model_id)
-    if found is None:
-        raise HTTPException(404, f"Model id = {litellm_model_id} not found")
-    return {"data": [_row(found)]}
+    """Every row of the config's `model_list`, or the one with this id."""
+    rows = _deployments(request)
+    if litellm_model_id is not None:
+        rows = [row for row in rows if row[0].id == litellm_model_id]
+        if not rows:
+            raise ProxyError(
+                404, f"Model id = {litellm_model_id} not found", "not_found_error", param="litellm_model_id"
+            )
+    return {"data": [_row(deployment, params) for deployment, params in rows]}
 
 
 @router.get("/model_group/info", summary="Model groups")
 async def model_group_info(request: Request, model_group: str | None = None) -> Json:
-    deployments = request.app.state.gateway.snapshot.router.deployments
+    """What the deployments of one `model_name` are together."""
     groups: dict[str, list[Deployment]] = {}
-    for deployment in deployments.all:
+    for deployment, _ in _deployments(request):
         groups.setdefault(deployment.model_name, []).append(deployment)
     wanted = {name: group for name, group in groups.items() if model_group in (None, name)}
     return {"data": [_group(name, group) for name, group in wanted.items()]}
 
 
-def _row(deployment: Deployment) -> Json:
-    target = deployment.target
-    params: Json = {"model": f"{target.provider}/{target.model}", "api_base": target.base_url}
+def _deployments(request: Request) -> list[tuple[Deployment, LitellmParams]]:
+    """Each deployment with what the config says of it: both lists have the config's order."""
+    gateway: Gateway = request.app.state.gateway
+    snapshot: Snapshot = gateway.snapshot
+    entries = snapshot.config.model_list
+    return [(d, e.litellm_params) for d, e in zip(snapshot.router.deployments.all, entries, strict=True)]
+
+
+def _row(deployment: Deployment, params: LitellmParams) -> Json:
+    written = params.model_dump(include=set(_SHOWN), exclude_none=True)
+    defaults = {name: value for name, value in deployment.defaults.items() if name not in _INPUTS}
     info: Json = {
         "id": deployment.id,
         **deployment.info,
-        "key": target.model,
+        "key": deployment.target.model,
+        "litellm_provider": deployment.target.provider,
         "supported_openai_params": _supported(deployment),
     }
-    return {"model_name": deployment.model_name, "litellm_params": params, "model_info": info}
+    return {
+        "model_name": deployment.model_name,
+        "litellm_params": {**defaults, **written, "api_base": deployment.target.base_url},
+        "model_info": info,
+    }
 
 
 def _group(name: str, group: list[Deployment]) -> Json:
-    info: dict[str, Any] = group[0].info
+    infos = [deployment.info for deployment in group]
+    abilities = {key: True for info in infos for key, value in info.items() if key.startswith("supports_") and value}
     return {
         "model_group": name,
         "providers": sorted({deployment.target.provider for deployment in group}),
-        "mode": info.get("mode"),
-        "max_input_tokens": info.get("max_input_tokens"),
-        "max_output_tokens": info.get("max_output_tokens"),
-        "input_cost_per_token": info.get("input_cost_per_token"),
-        "output_cost_per_token": info.get("output_cost_per_token"),
+        "mode": next((info["mode"] for info in infos if "mode" in info), None),
+        "max_input_tokens": _largest(infos, "max_input_tokens"),
+        "max_output_tokens": _largest(infos, "max_output_tokens"),
+        "input_cost_per_token": _largest(infos, "input_cost_per_token"),
+        "output_cost_per_token": _largest(infos, "output_cost_per_token"),
         "rpm": _sum(deployment.rpm for deployment in group),
         "tpm": _sum(deployment.tpm for deployment in group),
-        "supported_openai_params": _supported(group[0]),
+        **abilities,
+        "supported_openai_params": sorted({param for deployment in group for param in _supported(deployment)}),
     }
 
 
-def _sum(values: Any) -> float | None:
+def _largest(infos: list[Json], name: str) -> Any:
+    return max((info[name] for info in infos if name in info), default=None)
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
 def _supported(deployment: Deployment) -> list[str]:
+    op = _OPS.get(deployment.info.get("mode", ""), "chat")
     refused = compatible.provider_of(deployment.target.provider).rules.unsupported
-    return sorted(names.OPENAI["chat"] - refused)
+    return sorted(names.OPENAI[op] - refused - _INPUTS)
