@@ -50,8 +50,13 @@ def complete(document: Json, models: Sequence[str]) -> Json:
     for path in routes.PUBLIC & paths.keys():
         for operation in paths[path].values():
             operation["security"] = []
-    document["paths"] = dict(sorted(paths.items()))
+    document["paths"] = {path: paths[path] for path in sorted(paths, key=_place)}
     return document
+
+
+def _place(path: str) -> tuple[bool, str]:
+    """OpenAI's own paths come first, then their shorter and longer spellings."""
+    return not path.startswith("/v1/"), path
 
 
 def _add_schemas(document: Json, models: Sequence[str]) -> None:
@@ -62,7 +67,10 @@ def _add_schemas(document: Json, models: Sequence[str]) -> None:
     found.update(definitions["$defs"])
     for kind in schemas.REQUESTS.values():
         schema: Json = found[kind.__name__]
-        schema["properties"]["model"].update(_names(models))
+        properties: Json = schema["properties"]
+        properties["model"].update(_names(models))
+        for name in schemas.STEERING:
+            properties[name] = properties.pop(name)  # to the end
         required = [name for name in schema["required"] if name != "model"]
         found[kind.__name__ + _IN_PATH] = {**schema, "required": required}
 

@@ -38,6 +38,9 @@ class _Steered(_Open):
     )
 
 
+STEERING: Final = ("timeout", "num_retries", "mock_response")
+
+
 class _Sampled(_Steered):
     stream: bool | None = Field(default=None, description="Answer with server-sent events.")
     stream_options: StreamOptions | None = None
