@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from litellm.types.calls import Op
 
@@ -31,7 +31,7 @@ class Host:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     """Further headers; `{api_key}` stands for the key."""
     model_prefix: str = ""
-    """Put before a model name that does not start with it."""
+    """Put before a model name that is a single word (fireworks.ai: `accounts/<whose>/models/<name>` is a full name)."""
     flatten_content: bool = False
     """The host takes text only: content lists become one string."""
 
@@ -46,13 +46,10 @@ def _host(row: dict[str, Any]) -> Host:
     unknown = row.keys() - {f.name for f in fields(Host)}
     if unknown:
         raise ValueError(f"hosts.json: unknown fields {sorted(unknown)}")
-    values = dict(row)
-    for name in ("key_env", "base_env", "endpoints"):
-        values[name] = tuple(row.get(name, getattr(Host, name, ())) if name in row else _default(name))
+    values: dict[str, Any] = {name: tuple(value) if name in _TUPLES else value for name, value in row.items()}
     values["unsupported"] = frozenset(row.get("unsupported", ()))
     values["clamp"] = {name: (low, high) for name, (low, high) in row.get("clamp", {}).items()}
     return Host(**values)
 
 
-def _default(name: str) -> Any:
-    return next(f.default for f in fields(Host) if f.name == name)
+_TUPLES: Final = ("key_env", "base_env", "endpoints")

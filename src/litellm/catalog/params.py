@@ -45,17 +45,20 @@ NOT_BUILT: Final = frozenset({"fallbacks", "guardrails", "cache", "context_windo
 
 BUILT: Final = frozenset(
     {
-        "num_retries", "max_retries", "timeout", "request_timeout", "stream_timeout", "drop_params",
+        "api_base", "base_url", "api_key", "organization", "custom_llm_provider", "extra_headers", "headers",
+        "ssl_verify", "num_retries", "max_retries", "timeout", "request_timeout", "stream_timeout", "drop_params",
         "additional_drop_params", "allowed_openai_params", "mock_response", "mock_tool_calls", "mock_timeout",
-        "mock_delay", "litellm_call_id", "metadata",
+        "mock_delay", "litellm_call_id",
     }
 )  # fmt: skip
+"""Names of ours that have an effect. Whoever uses another one in the SDK is told so, once."""
 
 OURS: Final = (
     CREDENTIALS
     | NOT_BUILT
     | BUILT
     | {
+        "metadata",
         "caching", "ttl", "preset_cache_key", "litellm_metadata", "tags", "litellm_trace_id", "litellm_session_id",
         "id", "input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
         "base_model", "model_info", "retry_policy", "cooldown_time", "max_fallbacks", "ensure_alternating_roles",

@@ -58,7 +58,10 @@ class Engine:
             if not 200 <= response.status < 300:
                 body = await response.read()
                 raise errors.error_of(provider, call, HttpResponse(response.status, response.headers, body))
-            stream = EventStream(response, operation.stream(provider, call), lambda x: failure_of(provider, call, x))
+            decoder = operation.stream(provider, call)
+            stream = EventStream(
+                response, decoder, lambda failure: failure_of(provider, call, failure), call.target.timeouts
+            )
             await stream.first(commit_seconds)
         except (TransportError, InvalidRequest) as error:
             raise failure_of(provider, call, error) from None

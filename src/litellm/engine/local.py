@@ -18,6 +18,8 @@ from litellm.types.http import HttpResponse
 
 DEMO: Final = "demo"
 
+MAX_CHOICES: Final = 128
+
 _USAGE: Final = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
 _JSON: Final = (b"content-type", b"application/json")
 _SSE: Final = (b"content-type", b"text/event-stream")
@@ -40,20 +42,19 @@ def answer(call: Call) -> HttpResponse:
 def _chat(call: Call) -> Json:
     said = _mocked(call) if call.mock is not None else _demo_text(call.params)
     if isinstance(said, Mapping):
-        return {**_frame(call, "chat.completion", "chatcmpl"), **said}
+        return {**_frame(call, "chat.completion", "chatcmpl"), **_whole(said, "choices", call)}
     message: Json = {"role": "assistant", "content": said}
     if call.mock_tool_calls:
         message["tool_calls"] = call.mock_tool_calls
     reason = "tool_calls" if call.mock_tool_calls else "stop"
-    count = call.params.get("n") or 1
-    choices = [{"index": i, "message": dict(message), "finish_reason": reason} for i in range(count)]
+    choices = [{"index": i, "message": dict(message), "finish_reason": reason} for i in range(_count(call.params))]
     return {**_frame(call, "chat.completion", "chatcmpl"), "choices": choices, "usage": dict(_USAGE)}
 
 
 def _completion(call: Call) -> Json:
     said = _mocked(call) if call.mock is not None else _demo_text(call.params)
     if isinstance(said, Mapping):
-        return {**_frame(call, "text_completion", "cmpl"), **said}
+        return {**_frame(call, "text_completion", "cmpl"), **_whole(said, "choices", call)}
     choices = [{"index": 0, "text": said, "logprobs": None, "finish_reason": "stop"}]
     return {**_frame(call, "text_completion", "cmpl"), "choices": choices, "usage": dict(_USAGE)}
 
@@ -61,15 +62,20 @@ def _completion(call: Call) -> Json:
 def _embedding(call: Call) -> Json:
     said = _mocked(call) if call.mock is not None else [0.0] * 8
     if isinstance(said, Mapping):
-        return {"object": "list", "model": call.target.model, **said}
-    inputs = as_list(call.params.get("input"))
-    count = 1 if inputs is None else len(inputs)
+        return {"object": "list", "model": call.target.model, **_whole(said, "data", call)}
+    inputs = as_list(call.params.get("input")) or [""]
+    count = 1 if isinstance(inputs[0], int) else len(inputs)  # token ids are one text
     data = [{"object": "embedding", "index": i, "embedding": said} for i in range(count)]
     usage = {"prompt_tokens": 10, "total_tokens": 10}
     return {"object": "list", "model": call.target.model, "data": data, "usage": usage}
 
 
 _answers: Final = {"chat": _chat, "completion": _completion, "embedding": _embedding}
+
+
+def _count(params: Json) -> int:
+    n: Any = params.get("n")
+    return n if isinstance(n, int) and 1 <= n <= MAX_CHOICES else 1
 
 
 def _frame(call: Call, kind: str, prefix: str) -> Json:
@@ -80,14 +86,36 @@ def _frame(call: Call, kind: str, prefix: str) -> Json:
 def _mocked(call: Call) -> Any:
     """What a `mock_response` stands for. A string that names one of our exceptions raises it."""
     mock: Any = call.mock
-    if isinstance(mock, BaseException):
-        raise mock
+    if isinstance(mock, Exception):
+        raise _raised(mock, call)
     if isinstance(mock, str) and mock.startswith("litellm."):
         cls = getattr(e, mock.removeprefix("litellm."), None)
         if isinstance(cls, type) and issubclass(cls, e.LiteLLMError):
-            raise cls(message="this is a mock error", llm_provider=call.target.provider, model=call.target.model)
+            raise cls.from_vendor(
+                f"{cls.__name__}: this is a mock error",
+                status_code=cls.status_code,
+                llm_provider=call.target.provider,
+                model=call.target.model,
+                headers=[],
+            )
     dump = getattr(mock, "model_dump", None)
     return mock if dump is None else dump()
+
+
+def _whole(mock: Any, name: str, call: Call) -> Json:
+    """A `mock_response` that is a whole answer. Raises BadRequestError if it is none."""
+    items = as_list(mock.get(name))
+    if items is None or any(as_object(item) is None for item in items):
+        raise e.BadRequestError(f"mock_response has no list of `{name}`", call.target.model, call.target.provider)
+    return dict(mock)
+
+
+def _raised(mock: Exception, call: Call) -> Exception:
+    """Ours and openai's as they are; any other as a MockException."""
+    if isinstance(mock, e.LiteLLMError) or type(mock).__module__.partition(".")[0] == "openai":
+        return mock
+    status = getattr(mock, "status_code", 500)
+    return e.MockException(status, str(mock), call.target.provider, call.target.model)
 
 
 def _demo_text(params: Json) -> str:
@@ -106,8 +134,8 @@ def _chunks(wire: Json, call: Call) -> list[Json]:
     frame = {k: v for k, v in wire.items() if k not in ("choices", "usage")}
     frame["object"] = "chat.completion.chunk" if chat else "text_completion"
     chunks: list[Json] = []
-    for choice in wire.get("choices", ()):
-        chunks += _choice_chunks(frame, choice, chat)
+    for choice in as_list(wire.get("choices")) or ():
+        chunks += _choice_chunks(frame, as_object(choice) or {}, chat)
     if (as_object(call.params.get("stream_options")) or {}).get("include_usage"):
         chunks.append({**frame, "choices": [], "usage": wire.get("usage")})
     return chunks
@@ -118,9 +146,10 @@ def _choice_chunks(frame: Json, choice: Json, chat: bool) -> list[Json]:
     if not chat:
         parts = [{"index": index, "text": word, "finish_reason": None} for word in _words(choice.get("text"))]
         return [{**frame, "choices": [p]} for p in (*parts, {"index": index, "text": "", "finish_reason": reason})]
-    message: Json = choice.get("message") or {}
-    calls: list[Json] = [{"index": i, **made} for i, made in enumerate(as_list(message.get("tool_calls")) or ())]
-    deltas: list[Json] = [{"role": "assistant", "content": ""}]
+    message = as_object(choice.get("message")) or {}
+    calls = [{"index": i, **(as_object(made) or {})} for i, made in enumerate(as_list(message.get("tool_calls")) or ())]
+    others = {k: v for k, v in message.items() if k not in ("role", "content", "tool_calls") and v is not None}
+    deltas: list[Json] = [{"role": "assistant", "content": "", **others}]
     deltas += [{"content": word} for word in _words(message.get("content"))]
     deltas += [{"tool_calls": [tool_call]} for tool_call in calls]
     chunks = [{**frame, "choices": [{"index": index, "delta": d, "finish_reason": None}]} for d in deltas]

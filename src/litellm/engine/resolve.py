@@ -94,17 +94,15 @@ def resolve(wish: Wish, settings: Settings, environment: Mapping[str, str], key_
     key = _key(provider, wish, settings, environment)
     if key is None and key_needed:
         raise e.AuthenticationError(message=no_key(name), llm_provider=name, model=model)
-    if model and provider.model_prefix and not model.startswith(provider.model_prefix):
+    if "/" not in model:
         model = provider.model_prefix + model
     return Target(
         provider=name,
         model=model,
         base_url=base,
         api_key=key,
-        organization=wish.organization or settings.organization or environment.get("OPENAI_ORGANIZATION")
-        if name == "openai"
-        else wish.organization,
-        headers=wish.headers,
+        organization=_organization(name, wish, settings, environment),
+        headers=(*(settings.headers or {}).items(), *wish.headers),
         timeouts=wish.timeouts or timeouts(settings.request_timeout or DEFAULT_SECONDS),
         tls=wish.tls or tls(None, settings, environment),
         drop_params=wish.drop_params or settings.drop_params,
@@ -127,9 +125,25 @@ def _base(provider: Provider, wish: Wish, settings: Settings, environment: Mappi
 
 
 def _key(provider: Provider, wish: Wish, settings: Settings, environment: Mapping[str, str]) -> str | None:
-    own = settings.openai_key if provider.name == "openai" else None
+    own = getattr(settings, _KEY_SETTINGS.get(provider.name, ""), None)
     candidates = (wish.api_key, settings.api_key, own, _first(provider.key_env, environment), provider.default_key)
     return next((candidate for candidate in candidates if candidate), None)
+
+
+# The settings that hold one provider's key.
+_KEY_SETTINGS: Final = {
+    "openai": "openai_key",
+    "groq": "groq_key",
+    "openrouter": "openrouter_key",
+    "together_ai": "togetherai_api_key",
+    "xai": "xai_key",
+}
+
+
+def _organization(name: str, wish: Wish, settings: Settings, environment: Mapping[str, str]) -> str | None:
+    if wish.organization or name != "openai":
+        return wish.organization
+    return settings.organization or environment.get("OPENAI_ORGANIZATION")
 
 
 def no_key(name: str) -> str:
@@ -145,13 +159,13 @@ def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str | None
 def timeouts(value: Any, stream: bool = False) -> Timeouts:
     """A number bounds connecting (at most 10 s), the first byte and each gap, and without streaming also the whole.
 
-    An object with `connect`, `read` (httpx.Timeout and its like) is taken phase by phase.
+    An object with `connect`, `read` (httpx.Timeout and its like) is taken phase by phase, and its `total` if it has
+    one. Raises TypeError, ValueError for anything else.
     """
     if isinstance(value, Timeouts):
         return value
     if hasattr(value, "read") and hasattr(value, "connect"):
-        read, connect = value.read, value.connect
-        return Timeouts(connect=connect, first_byte=read, between_bytes=read, total=None)
+        return Timeouts(value.connect, value.read, value.read, getattr(value, "total", None))
     seconds = float(value)
     if not seconds > 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {value}")

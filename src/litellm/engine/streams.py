@@ -6,15 +6,18 @@ cancels the provider's work at once.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from math import inf
 from typing import Final, Protocol
 
 from litellm import exceptions as e
 from litellm.providers.base import StreamDecoder
-from litellm.transport.base import ResponseStream, TransportError
+from litellm.transport.base import Phase, ResponseStream, TimedOut, TransportError
 from litellm.types.calls import Json
-from litellm.types.http import RawHeaders
+from litellm.types.http import RawHeaders, Timeouts
 
 MAX_WAITING: Final = 64 * 1024
+AFTER_DONE_SECONDS: Final = 1.0
+"""A provider that has said its last word gets this long to end its answer: then the connection can be used again."""
 
 
 class Sink(Protocol):
@@ -26,41 +29,39 @@ class Sink(Protocol):
 
 
 class EventStream:
-    """One streamed answer. Either iterate its chunks or `relay` its bytes, and `close()` it in the end."""
+    """One streamed answer. Either iterate its chunks or `relay` its bytes, and `close()` it in the end.
+
+    `timeouts` bound the waits for events too: the transport's own see only that bytes come, and comments are bytes.
+    """
 
     __slots__ = (
-        "_decoder",
-        "_ended",
-        "_error",
-        "_failure_of",
-        "_fed",
-        "_finished",
-        "_paused",
-        "_raw",
-        "_ready",
-        "_response",
-        "_sink",
-        "_waiter",
-        "headers",
-        "seconds",
-    )
+        "_at", "_decoder", "_ended", "_error", "_failure_of", "_fed", "_paused", "_pieces", "_ready", "_response",
+        "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "seconds",
+    )  # fmt: skip
 
     def __init__(
-        self, response: ResponseStream, decoder: StreamDecoder, failure_of: Callable[[Exception], e.LiteLLMError]
+        self,
+        response: ResponseStream,
+        decoder: StreamDecoder,
+        failure_of: Callable[[TransportError], e.LiteLLMError],
+        timeouts: Timeouts,
     ) -> None:
         self.headers: RawHeaders = response.headers
         self.seconds = 0.0
         self._response = response
         self._decoder = decoder
         self._failure_of = failure_of
-        self._raw = b""  # what has arrived and nobody has taken
-        self._fed = 0  # how much of it the decoder has seen
-        self._ready: list[Json] = []  # chunks decoded and not yet yielded
+        self._timeouts = timeouts
+        self._pieces: list[bytes] = []  # what has arrived and nobody has taken
+        self._waiting = 0  # its size
+        self._fed = 0  # how many of the pieces the decoder has seen, and up to where the next one
+        self._at = 0
+        self._ready: list[Json] = []  # chunks decoded and not yet taken
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Sink | None = None
         self._paused = False
         self._ended = False
-        self._finished = False  # the decoder has been told of the end
+        self._told = False  # the decoder knows of the end
         self._error: e.LiteLLMError | None = None
         response.relay(self)
 
@@ -70,10 +71,10 @@ class EventStream:
         if self._sink is not None:
             self._sink.data(data)
             return
-        self._raw = self._raw + data if self._raw else data
-        if len(self._raw) > MAX_WAITING and not self._paused:
-            self._paused = True
-            self._response.pause()
+        self._pieces.append(data)
+        self._waiting += len(data)
+        if self._waiting > MAX_WAITING:
+            self.pause()
         self._wake()
 
     def end(self, error: TransportError | None, /) -> None:
@@ -89,10 +90,15 @@ class EventStream:
         """Waits for the first event: False if none has come `within` seconds. Raises what ends the stream before it."""
         loop = asyncio.get_running_loop()
         until = None if within is None else loop.time() + within
+        due = self._due(self._timeouts.first_byte)
         try:
             while not self._decode_first():
-                if until is not None and loop.time() >= until:
+                now = loop.time()
+                if until is not None and now >= until:
                     return False
+                if now >= due:
+                    raise self._no_event("first_byte", self._timeouts.first_byte)
+                self.resume()  # the first event may be larger than what may wait
                 await self._arrival(until)
         except BaseException:  # cancelled or failed: nobody will take this stream
             self.close()
@@ -102,7 +108,8 @@ class EventStream:
     def relay(self, sink: Sink) -> None:
         """Hand all that has arrived and all that will to `sink`, undecoded."""
         self._sink = sink
-        raw, self._raw = self._raw, b""
+        raw = b"".join(self._pieces)
+        self._forget()
         self.resume()
         if raw:
             sink.data(raw)
@@ -121,12 +128,18 @@ class EventStream:
 
     async def batch(self) -> list[Json]:
         """The next chunks, as many as one packet held; empty at the end. Raises where the stream breaks off."""
+        due = self._due(self._timeouts.between_bytes)
         while True:
             chunks = self.take()
             if chunks:
                 return chunks
-            if self._finished:
+            if self._ended:
                 return []
+            if self._decoder.done:
+                await self._see_out()
+                return []
+            if asyncio.get_running_loop().time() >= due:
+                raise self._no_event("between_bytes", self._timeouts.between_bytes)
             await self._arrival(None)
 
     async def __aiter__(self) -> AsyncIterator[Json]:
@@ -140,43 +153,64 @@ class EventStream:
     def take(self) -> list[Json]:
         """What has arrived, as chunks, without waiting. Raises as iteration does, once those before it are taken."""
         ready, self._ready = self._ready, []
-        if ready:
-            return ready
-        raw, self._raw, fed, self._fed = self._raw, b"", self._fed, 0
-        self.resume()
-        if len(raw) > fed:
-            chunks = self._decoder.feed(raw[fed:] if fed else raw)
-            if chunks:
-                return chunks
-        if self._ended and not self._finished:
-            self._finished = True
-            return self._last()
-        return []
+        return ready or self._decode_rest() or self._last()
 
     def decode(self, data: bytes) -> Json:
         """One event's data as a chunk, for a taker of bytes. Raises what is wrong with it."""
         return self._decoder.chunk(data)
 
     def close(self) -> None:
+        """Whoever waits for more finds the stream ended."""
+        self._ended = self._told = True
+        self._forget()
         self._response.close()
+        self._wake()
 
     def _decode_first(self) -> bool:
-        """Decodes no further than the first event: the rest may go by as bytes."""
-        while not self._ready and self._fed < len(self._raw):
-            border = self._raw.find(b"\n\n", self._fed)
-            upto = border + 2 if border >= 0 else len(self._raw)
-            self._ready = self._decoder.feed(self._raw[self._fed : upto])
-            self._fed = upto
-        if not self._ready and self._ended:
-            self._finished = True
+        """Decodes little more than the first event: the rest may go by as bytes."""
+        decoder = self._decoder
+        while not self._ready and self._fed < len(self._pieces) and decoder.error is None:
+            piece = self._pieces[self._fed]
+            border = piece.find(b"\n\n", self._at)
+            if border < 0 or border + 2 == len(piece):
+                self._ready = decoder.feed(piece[self._at :])
+                self._fed, self._at = self._fed + 1, 0
+            else:
+                self._ready = decoder.feed(piece[self._at : border + 2])
+                self._at = border + 2
+        if not self._ready:
             self._ready = self._last()
-            return True
-        return bool(self._ready)
+        return bool(self._ready) or self._ended or decoder.done
+
+    def _decode_rest(self) -> list[Json]:
+        pieces = self._pieces[self._fed :]
+        if self._at:
+            pieces[0] = pieces[0][self._at :]
+        self._forget()
+        self.resume()
+        return self._decoder.feed(pieces[0] if len(pieces) == 1 else b"".join(pieces)) if pieces else []
+
+    def _forget(self) -> None:
+        self._pieces = []
+        self._waiting = self._fed = self._at = 0
 
     def _last(self) -> list[Json]:
-        if self._error is not None:
-            raise self._error
-        return self._decoder.end()
+        """What only the end makes whole, and then what broke the stream, raised."""
+        decoder = self._decoder
+        if self._ended and not self._told:
+            self._told = True
+            if self._error is None and (chunks := decoder.end()):
+                return chunks
+        error = decoder.error or (None if decoder.complete else self._error)
+        if error is not None:
+            raise error
+        return []
+
+    async def _see_out(self) -> None:
+        until = self._due(AFTER_DONE_SECONDS)
+        while not self._ended and asyncio.get_running_loop().time() < until:
+            await self._arrival(until)
+            self._forget()
 
     async def _arrival(self, until: float | None) -> None:
         """Waits until something has happened, or the clock shows `until`."""
@@ -195,3 +229,9 @@ class EventStream:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _due(self, seconds: float | None) -> float:
+        return inf if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    def _no_event(self, phase: Phase, seconds: float | None) -> e.LiteLLMError:
+        return self._failure_of(TimedOut(f"no event came within {seconds} s", phase))

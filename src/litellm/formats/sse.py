@@ -8,6 +8,7 @@ exist that close right after their last line.
 from typing import Final, NamedTuple
 
 MAX_EVENT_BYTES: Final = 32 * 1024 * 1024
+_PIECE: Final = 1024  # smaller pieces are joined at once, so that many tiny ones do not take many times their bytes
 
 
 class Event(NamedTuple):
@@ -22,42 +23,55 @@ class EventTooLarge(ValueError):
 class SSEDecoder:
     """Cuts a byte stream into events. Raises EventTooLarge."""
 
-    __slots__ = ("_rest", "_seen")
+    __slots__ = ("_held", "_size", "_skip_lf")
 
     def __init__(self) -> None:
-        self._rest = b""
-        self._seen = 0  # bytes of _rest known to hold no blank line
+        self._held: list[bytes] = []  # pieces of an event whose blank line has not come; joined once, when it has
+        self._size = 0
+        self._skip_lf = False  # the last byte was a CR, taken for a line end: a LF that follows belongs to it
 
     def feed(self, data: bytes) -> list[Event]:
-        data = self._rest + data if self._rest else data
-        if b"\r" in data:
+        if self._skip_lf or b"\r" in data:
             data = self._unify(data)
-        cut = data.rfind(b"\n\n", self._seen)
+        held = self._held
+        if held:
+            if b"\n\n" not in held[-1][-1:] + data:
+                self._hold(data)
+                return []
+            held.append(data)
+            data = b"".join(held)
+            held.clear()
+            self._size = 0
+        cut = data.rfind(b"\n\n")
         if cut < 0:
             self._hold(data)
             return []
-        self._seen = 0
         self._hold(data[cut + 2 :])
         return [event for block in data[:cut].split(b"\n\n") if (event := parse_block(block)) is not None]
 
     def end(self) -> list[Event]:
-        rest, self._rest, self._seen = self._rest.replace(b"\r", b"\n"), b"", 0
+        rest = b"".join(self._held)
+        self._held.clear()
         event = parse_block(rest)
         return [event] if event is not None else []
 
     def _hold(self, rest: bytes) -> None:
-        if len(rest) > MAX_EVENT_BYTES:
+        if not rest:
+            return
+        self._size += len(rest)
+        if self._size > MAX_EVENT_BYTES:
             raise EventTooLarge(f"an event of more than {MAX_EVENT_BYTES} bytes")
-        self._rest = rest
-        self._seen = max(0, len(rest) - 2)
+        if self._held and len(self._held[-1]) < _PIECE:
+            self._held[-1] += rest
+        else:
+            self._held.append(rest)
 
     def _unify(self, data: bytes) -> bytes:
-        """Every line end as LF. A CR at the very end is kept: its LF may be on the way."""
-        self._seen = 0
-        held = b""
-        if data.endswith(b"\r"):
-            data, held = data[:-1], b"\r"
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+        """Every line end as LF."""
+        if self._skip_lf:
+            data = data.removeprefix(b"\n")
+        self._skip_lf = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def parse_block(block: bytes) -> Event | None:

@@ -18,18 +18,27 @@ ErrorTable = Mapping[tuple[int, str], type[LiteLLMError]]
 
 
 class StreamDecoder(Protocol):
-    """Bytes of a streamed response body in, OpenAI chunks out, whatever the packets' borders."""
+    """Bytes of a streamed response body in, OpenAI chunks out, whatever the packets' borders.
 
-    def feed(self, data: bytes, /) -> list[Json]:
-        """Raises APIResponseValidationError on what is not a chunk, the vendor's error on an error event."""
-        ...
+    `error` is what broke the stream, behind all chunks returned so far: APIResponseValidationError for what is no
+    chunk, the vendor's error for an error event. `done`: the vendor has said that nothing follows. `complete`: the
+    answer is whole, whatever becomes of the connection.
+    """
+
+    done: bool
+    error: LiteLLMError | None
+
+    @property
+    def complete(self) -> bool: ...
+
+    def feed(self, data: bytes, /) -> list[Json]: ...
 
     def chunk(self, data: bytes, /) -> Json:
-        """One event's data. Raises as `feed`."""
+        """One event's data. Raises what would be `error`."""
         ...
 
     def end(self) -> list[Json]:
-        """The body is complete. Raises APIConnectionError if the vendor's last word has not come."""
+        """The body has ended, well or cut short: then `error` is an APIConnectionError."""
         ...
 
 

@@ -11,7 +11,7 @@ import orjson
 from litellm import exceptions as e
 from litellm.providers.base import Provider
 from litellm.types.calls import Call, Json, as_object
-from litellm.types.http import Answer, HttpResponse
+from litellm.types.http import HttpResponse
 
 MAX_QUOTED: Final = 500  # characters of a vendor's body that a message repeats
 
@@ -77,6 +77,7 @@ def message_of(body: Any) -> str:
 
 
 def code_of(body: Any) -> str | None:
+    """`{"error": {"code": ...}}` or `{"code": ...}`, as text."""
     code = (as_object(_inner(body)) or {}).get("code")
     return None if code is None else str(code)
 
@@ -98,10 +99,10 @@ def make(
     cls = classify(provider, status, body)
     named: Json = {"exception_status_code" if cls is e.Timeout else "status_code": status}
     return cls(
-        message=_WORDS.get(cls, "") + f"{vendor_name(provider)} - {message_of(body)}",
+        message=_WORDS.get(cls, "") + f"{vendor_name(provider)} - {message_of(body) or f'status {status}, no body'}",
         llm_provider=provider.name,
         model=call.target.model,
-        response=Answer(response) if response else None,
+        response=e.ErrorResponse(response.status, response.headers, response.body) if response else None,
         body=body,
         **named,
     )

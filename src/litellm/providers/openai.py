@@ -44,9 +44,12 @@ def dumps(body: Json, provider: Provider, call: Call) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """What callers put into messages beside JSON: pydantic objects, sets, tuples of their own making."""
+    """What callers put into messages beside JSON: pydantic objects, sets. A message of ours that goes back to the
+    endpoint leaves out `provider_specific_fields`, which no endpoint knows."""
     if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json", exclude_none=True)
+        dumped: Any = value.model_dump(mode="json", exclude_none=True)
+        (as_object(dumped) or {}).pop("provider_specific_fields", None)
+        return dumped
     if isinstance(value, set | frozenset):
         return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     raise TypeError(f"Type is not JSON serializable: {type(value).__name__}")
@@ -59,8 +62,8 @@ def _endpoint(provider: Provider, target: Target, op: Op) -> tuple[Url, Headers]
         own["authorization"] = f"Bearer {target.api_key}"
     if target.organization:
         own["openai-organization"] = target.organization
-    for name, value in (*provider.headers.items(), *target.headers):
-        own[name.lower()] = value.replace("{api_key}", target.api_key or "")
+    own |= {name.lower(): text.replace("{api_key}", target.api_key or "") for name, text in provider.headers.items()}
+    own |= {name.lower(): text for name, text in target.headers}
     base, _, query = target.base_url.partition("?")
     url = base.rstrip("/") + PATHS[op] + (f"?{query}" if query else "")
     made = (Url(url), Headers(tuple(own.items())))
@@ -75,13 +78,14 @@ def response(provider: Provider, call: Call, answer: HttpResponse) -> Json:
         wire: Any = orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:
         raise _invalid(provider, call, f"the answer is not JSON ({error})", answer.body) from None
+    expected = _EXPECTED[call.op]
     fields = as_object(wire)
     if fields is not None:
-        if _EXPECTED[call.op] in fields:
+        if fields.get("error") and not fields.get(expected):
+            raise error_in_success(provider, call, fields, answer)
+        if isinstance(fields.get(expected), list):
             return fields
-        if fields.get("error"):
-            raise errors.make(provider, call, 500, wire, answer)
-    raise _invalid(provider, call, f"the answer has no `{_EXPECTED[call.op]}`", answer.body)
+    raise _invalid(provider, call, f"the answer has no list of `{expected}`", answer.body)
 
 
 def _invalid(provider: Provider, call: Call, what: str, body: bytes) -> e.APIResponseValidationError:
@@ -93,44 +97,62 @@ def _invalid(provider: Provider, call: Call, what: str, body: bytes) -> e.APIRes
 
 
 class ChunkDecoder:
-    """A stream's bytes as OpenAI chunks. The end is well only after a `finish_reason` or `[DONE]`."""
+    """A stream's bytes as OpenAI chunks. It is complete once every choice has a `finish_reason`, or at `[DONE]`."""
 
-    __slots__ = ("_call", "_ended_well", "_provider", "_sse")
+    __slots__ = ("_beginning", "_call", "_finished", "_provider", "_seen", "_sse", "done", "error")
 
     def __init__(self, provider: Provider, call: Call) -> None:
+        self.done = False
+        self.error: e.LiteLLMError | None = None
         self._provider = provider
         self._call = call
         self._sse = SSEDecoder()
-        self._ended_well = False
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
+        self._beginning: bytes | None = b""  # of the body; None once it has turned out to be a stream
+
+    @property
+    def complete(self) -> bool:
+        return self.done or (bool(self._finished) and self._finished >= self._seen)
 
     def feed(self, data: bytes) -> list[Json]:
+        if self._beginning is not None and len(self._beginning) < _BEGINNING:
+            self._beginning += data[:_BEGINNING]
         try:
             events = self._sse.feed(data)
         except EventTooLarge as error:
-            raise _invalid(self._provider, self._call, str(error), b"") from None
+            self.error = _invalid(self._provider, self._call, str(error), b"")
+            return []
         return self._chunks(events)
 
     def end(self) -> list[Json]:
         chunks = self._chunks(self._sse.end())
-        if not self._ended_well:
-            raise e.APIConnectionError(
-                message=f"{errors.vendor_name(self._provider)} - the stream ended before the answer was complete",
-                llm_provider=self._provider.name,
-                model=self._call.target.model,
-            )
+        if isinstance(self.error, e.APIResponseValidationError):  # an event that was cut off is no malformed one
+            self.error = None
+        if self.error is None and not self.complete:
+            self.error = self._unfinished()
         return chunks
 
     def _chunks(self, events: list[Event]) -> list[Json]:
+        """Those before the first thing that is wrong, which is `error` then."""
         chunks: list[Json] = []
-        for event in events:
-            if event.data == b"[DONE]":
-                self._ended_well = True
-            elif event.data:
-                chunks.append(self.chunk(event.data))
+        if self.done or self.error is not None:
+            return chunks
+        try:
+            for event in events:
+                if event.data == b"[DONE]":
+                    self.done = True
+                    break
+                if event.data:
+                    chunks.append(self.chunk(event.data))
+        except e.LiteLLMError as error:
+            self.error = error
+        if chunks:
+            self._beginning = None
         return chunks
 
     def chunk(self, data: bytes) -> Json:
-        """One event's data. Raises the vendor's error, or APIResponseValidationError if it is no JSON object."""
+        """One event's data. Raises the vendor's error, or APIResponseValidationError if it is no chunk."""
         try:
             wire: Any = orjson.loads(data)
         except orjson.JSONDecodeError as error:
@@ -139,18 +161,47 @@ class ChunkDecoder:
         if chunk is None:
             raise _invalid(self._provider, self._call, "malformed event in the stream", data)
         if chunk.get("error"):
-            raise stream_error(self._provider, self._call, chunk)
-        for choice in chunk.get("choices") or ():
-            if choice.get("finish_reason"):
-                self._ended_well = True
+            raise error_in_success(self._provider, self._call, chunk)
+        choices = chunk.get("choices")
+        if choices:
+            self._note(choices, data)
         return chunk
 
+    def _note(self, choices: Any, data: bytes) -> None:
+        if not isinstance(choices, list):
+            raise _invalid(self._provider, self._call, "an event's choices are no list", data)
+        for choice in choices:  # pyright: ignore[reportUnknownVariableType]
+            if not isinstance(choice, dict):
+                raise _invalid(self._provider, self._call, "a choice in the stream is no object", data)
+            index: Any = choice.get("index")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+            index = index if isinstance(index, int) else 0
+            self._seen.add(index)
+            if choice.get("finish_reason"):  # pyright: ignore[reportUnknownMemberType]
+                self._finished.add(index)
 
-def stream_error(provider: Provider, call: Call, chunk: Json) -> e.LiteLLMError:
-    """An error event: its status is the vendor's code where that is one, else 500."""
-    code = errors.code_of(chunk) or ""
-    status = int(code) if code.isdigit() and 400 <= int(code) < 600 else 500
-    return errors.make(provider, call, status, chunk)
+    def _unfinished(self) -> e.LiteLLMError:
+        beginning = (self._beginning or b"").strip()
+        if beginning and not beginning.startswith(_SSE_FIELDS):
+            wire = as_object(errors.read(beginning))
+            if wire and wire.get("error"):
+                return error_in_success(self._provider, self._call, wire)
+            return _invalid(self._provider, self._call, "the answer is not a stream of events", beginning)
+        return e.APIConnectionError(
+            message=f"{errors.vendor_name(self._provider)} - the stream ended before the answer was complete",
+            llm_provider=self._provider.name,
+            model=self._call.target.model,
+        )
+
+
+_BEGINNING: Final = 4096
+_SSE_FIELDS: Final = (b":", b"data", b"event", b"id", b"retry")
+
+
+def error_in_success(provider: Provider, call: Call, wire: Json, answer: HttpResponse | None = None) -> e.LiteLLMError:
+    """An error under status 200: its status is the vendor's code where that is one, else 500."""
+    code = errors.code_of(wire) or ""
+    status = int(code) if len(code) == 3 and code.isdigit() and 400 <= int(code) < 600 else 500
+    return errors.make(provider, call, status, wire, answer)
 
 
 OPERATIONS: Final[dict[Op, Operation]] = {

@@ -10,10 +10,10 @@ from litellm.types.calls import Call, Json, as_list, as_object
 def apply(provider: Provider, call: Call) -> Json:
     """The parameters to send, as a new dict where anything changes. Raises UnsupportedParamsError."""
     params = call.params
+    if call.target.additional_drop_params:  # first: they are named as the caller names them
+        params = _without(params, call.target.additional_drop_params)
     if provider.rules:
         params = _by_rules(provider, call, params)
-    if call.target.additional_drop_params:
-        params = _without(params, call.target.additional_drop_params)
     return params
 
 
@@ -30,7 +30,7 @@ def _by_rules(provider: Provider, call: Call, params: Json) -> Json:
         )
     kept = {rules.rename.get(name, name): value for name, value in params.items() if name not in refused}
     for name, (low, high) in rules.clamp.items():
-        if isinstance(kept.get(name), int | float):
+        if isinstance(kept.get(name), int | float) and not isinstance(kept[name], bool):
             kept[name] = min(max(kept[name], low), high)
     kept.update(rules.force)
     return _flat(kept, rules)

@@ -59,7 +59,7 @@ def _pause(error: LiteLLMError, failures: int, policy: RetryPolicy, draw: float)
     asked = error.retry_after
     if asked is not None and 0 < asked <= LONGEST_RETRY_AFTER:
         return max(asked, policy.retry_after)
-    grown = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+    grown = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
     return max(grown * (1 - JITTER * draw), policy.retry_after)
 
 

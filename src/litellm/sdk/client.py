@@ -10,8 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from typing import Final
-from weakref import WeakKeyDictionary
+from typing import Any, Final
 
 from litellm.engine.engine import Engine
 from litellm.engine.resolve import Wish, resolve
@@ -30,9 +29,9 @@ class Client:
     """The routers and the addresses in use, by event loop and by what was asked for."""
 
     def __init__(self) -> None:
-        self._routers: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Router, AsyncGenerator[None, None]]]
-        self._routers = WeakKeyDictionary()
+        self._routers: dict[asyncio.AbstractEventLoop, tuple[Router, AsyncGenerator[None, None]]] = {}
         self._targets: OrderedDict[tuple[object, ...], Target] = OrderedDict()
+        self._abandoned: list[Any] = []
 
     async def router(self) -> Router:
         """This loop's router. It has no deployments of its own: each call brings one."""
@@ -40,12 +39,26 @@ class Client:
         return known[0] if known is not None else await self._open()
 
     async def _open(self) -> Router:
+        for loop in [loop for loop in self._routers if loop.is_closed()]:  # closed without its generators' end
+            self._routers.pop(loop, None)
         engine = Engine(HttpTransport(proxies=proxies_from_environment(os.environ)), time.perf_counter)
         router = Router(Deployments([]), engine, RetryPolicy())
-        closer = _closer(engine)
+        closer = self._closer(engine)
         self._routers[asyncio.get_running_loop()] = (router, closer)
         await anext(closer)  # started, so that the loop finalizes it
         return router
+
+    async def _closer(self, engine: Engine) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self._routers.pop(asyncio.get_running_loop(), None)
+            await engine.aclose()
+
+    def after_fork(self) -> None:
+        """Begin anew in a child. What the parent has open is kept and never closed: the sockets are shared with it."""
+        self._abandoned.append(self._routers)
+        self._routers = {}
 
     def target(self, wish: Wish, mocked: bool = False) -> Target:
         """The resolved target; the same object for the same values, so that its encoded headers are made once.
@@ -68,12 +81,6 @@ class Client:
         return made
 
 
-async def _closer(engine: Engine) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        await engine.aclose()
-
-
 client: Final = Client()
-os.register_at_fork(after_in_child=client.__init__)
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=client.after_fork)

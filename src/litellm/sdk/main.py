@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from uuid import uuid4
 
 from litellm import exceptions as e
 from litellm.engine.engine import Reply
@@ -242,11 +241,11 @@ async def _call(op: Op, given: dict[str, Any]) -> Any:
     given = {**given, **further}
     request = request_of(op, given)
     ask = request.ask
-    ask.call_id = ask.call_id or str(uuid4())
     if op == "chat" and not given.get("messages"):
         raise e.BadRequestError(message="messages must be a non-empty list", llm_provider="", model=ask.model)
     deployment = Deployment("", ask.model, client.target(request.wish, mocked=ask.mock is not None))
-    await _mocked_delay(given, ask.model)
+    if "mock_delay" in further or "mock_timeout" in further:
+        await _mocked_delay(given, request)
     router = await client.router()
     if not ask.stream:
         served = await router.send(ask, (deployment,), request.num_retries)
@@ -291,9 +290,11 @@ def _ask_for_usage(params: Json, target: Target) -> None:
         params["stream_options"] = {"include_usage": True, **(params.get("stream_options") or {})}
 
 
-async def _mocked_delay(given: dict[str, Any], model: str) -> None:
+async def _mocked_delay(given: dict[str, Any], request: Request) -> None:
+    """`mock_delay` waits for so many seconds; `mock_timeout` for the call's own timeout, and raises that."""
     if given.get("mock_delay"):
-        await asyncio.sleep(given["mock_delay"])
+        await asyncio.sleep(float(given["mock_delay"]))
     if given.get("mock_timeout"):
-        await asyncio.sleep(float(given.get("timeout") or 0))
-        raise e.Timeout(message="this is a mock timeout error", llm_provider="", model=model)
+        bounds = request.wish.timeouts if given.get("timeout") is not None else None
+        await asyncio.sleep((bounds.first_byte if bounds else None) or 0)
+        raise e.Timeout(message="This is a mock timeout error", llm_provider="", model=request.ask.model)

@@ -139,6 +139,18 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(after_in_child=_portal.after_fork)
 
 
+def run_on(loop: asyncio.AbstractEventLoop, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """`make()`'s result, from a given loop that runs in another thread; raises what it raises.
+
+    Raises RuntimeError in the loop's own thread, which cannot wait for itself, and if the loop does not run.
+    """
+    if not loop.is_running():
+        raise RuntimeError("the event loop that this belongs to does not run any more")
+    if asyncio._get_running_loop() is loop:  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportAttributeAccessIssue]
+        raise RuntimeError("this belongs to the running event loop: use `async for`, or `await`")
+    return _Job(loop, make).wait()
+
+
 def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """`make()`'s result, from the process's background loop; raises what it raises."""
     return _portal.run(make)

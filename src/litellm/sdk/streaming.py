@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from litellm.engine.streams import EventStream
 from litellm.sdk import portal
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op
+from litellm.types.usage import usage_of
 
 Chunk = types.ModelResponseStream | types.TextCompletionResponse
 
@@ -17,7 +19,11 @@ class CustomStreamWrapper:
     """The chunks of one answer. Ending, failing, `close()` and being dropped all end the provider's work.
 
     `chunks` are those yielded so far. The usage chunk is yielded only if it was asked for, with one choice whose delta
-    is empty (users read `chunk.choices[0]`); the usage is in `_hidden_params["usage"]` in any case.
+    is empty (users read `chunk.choices[0]`); the usage is in `_hidden_params["usage"]` in any case. The chunks share
+    these `_hidden_params`.
+
+    It works in the event loop in which it was made, the portal's for synchronous callers, and may be iterated from
+    elsewhere; only a loop cannot wait for itself, so there `for` raises RuntimeError and `async for` is the way.
     """
 
     def __init__(
@@ -50,7 +56,7 @@ class CustomStreamWrapper:
             if chunk is not None:
                 return chunk
             if not self._closed:
-                self._waiting.extend(portal.run_sync(self._batch))
+                self._waiting.extend(portal.run_on(self._loop, self._batch))
             if not self._waiting:
                 raise StopIteration
 
@@ -63,9 +69,14 @@ class CustomStreamWrapper:
             if chunk is not None:
                 return chunk
             if not self._closed:
-                self._waiting.extend(await self._batch())
+                self._waiting.extend(await self._from_here())
             if not self._waiting:
                 raise StopAsyncIteration
+
+    async def _from_here(self) -> list[Json]:
+        if asyncio.get_running_loop() is self._loop:
+            return await self._batch()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._batch(), self._loop))
 
     async def _batch(self) -> list[Json]:
         """The next chunks; whatever ends the stream also closes it."""
@@ -83,12 +94,13 @@ class CustomStreamWrapper:
             wire = self._waiting.popleft()
             usage = wire.get("usage")
             if usage:
-                self._hidden_params["usage"] = usage
+                self._hidden_params["usage"] = usage_of(usage)
             if not wire.get("choices"):
                 if usage and not self._usage_asked:
                     continue
                 wire["choices"] = [{"index": 0, "delta": {}}] if self._op == "chat" else [{"index": 0, "text": ""}]
             made = types.stream_chunk(wire) if self._op == "chat" else types.text_completion_response(wire)
+            made.__pydantic_private__["_hidden_params"] = self._hidden_params  # pyright: ignore[reportOptionalSubscript]
             self.chunks.append(made)
             return made
         return None
@@ -103,7 +115,7 @@ class CustomStreamWrapper:
             return
         self._closed = True
         self._waiting.clear()
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed, and its connections with it
             self._loop.call_soon_threadsafe(self._stream.close)
 
     async def aclose(self) -> None:
