@@ -14,7 +14,7 @@ from typing import Final
 
 from bench import machine, payloads
 
-KEY: Final = "sk-1234"
+KEY: Final = "sk-bench-5d8e-41b7-9c02-a6f3e0d17b94"  # LiteLLM does not start on a key that everybody knows
 ROOT: Final = Path(__file__).parent.parent
 MODELS: Final = {"chat": "", "burst": "/sse", "delay": "/delay", "events": "/events"}
 """Model name of the gateways -> what stands before /v1 at the upstream, and at nginx as a proxy."""
