@@ -8,7 +8,7 @@ Whatever has another form is parsed. (A packet of 100 events costs about a seven
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -22,6 +22,8 @@ DONE: Final = b"data: [DONE]\n\n"
 _GROWING: Final = ("content", "reasoning_content", "reasoning", "text")
 _PLAIN: Final = re.compile(r'[^"\\\x00-\x1f]+')
 _JSON_TEXT: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+'
+_PIECE: Final = 1024  # smaller pieces of an event are joined at once: many tiny ones would take many times their bytes
+_FUTILE: Final = 16  # forms learnt in vain before a stream is taken for one whose events have none in common
 _ANCHOR: Final = 6  # bytes after the text that the expressions look for: its quote and what follows
 
 
@@ -33,7 +35,8 @@ class Form:
     def __init__(self, head: bytes, tail: bytes, new_head: bytes, new_tail: bytes) -> None:
         # Only lengths and a few bytes go into the expressions, so that streams of one vendor share the compiled ones.
         event = rb"(?s:.{%d})%b%b(?s:.{%d})\n\n"
-        parts = (re.escape(tail[:_ANCHOR]), len(tail) - len(tail[:_ANCHOR]) - 2)
+        anchor = tail[: min(_ANCHOR, len(tail) - 2)]
+        parts = (re.escape(anchor), len(tail) - len(anchor) - 2)
         self._text = re.compile(event % (len(head), b"(%b)" % _JSON_TEXT, *parts))
         self._run = re.compile(b"(?:%b)++" % (event % (len(head), _JSON_TEXT, *parts)))
         self._head, self._tail, self._between = head, tail, tail + head
@@ -41,14 +44,16 @@ class Form:
 
     def rewrite(self, data: bytes, start: int) -> tuple[bytes, int, int]:
         """All events of this form from `start` on, rewritten; how many they are; where the next one begins."""
-        if not data.startswith(self._head, start):
+        first = self._text.match(data, start)
+        if first is None or not data.startswith(self._head, start):
             return b"", 0, start
-        run = self._run.match(data, start)
-        if run is None:
-            return b"", 0, start
-        end = run.end()
-        texts: list[bytes] = self._text.findall(data, start, end)
-        # The expression skips the heads unread; this proves that each of them is the one we know.
+        end = first.end()
+        if end == len(data):  # one event in the packet: the usual case while a model is writing
+            texts = [first[1]]
+        else:
+            end = self._run.match(data, start).end()  # pyright: ignore[reportOptionalMemberAccess]
+            texts = self._text.findall(data, start, end)
+        # The expressions skip the heads unread; this proves that each of them is the one we know.
         if self._head + self._between.join(texts) + self._tail != data[start:end] or not _is_utf8(texts):
             return b"", 0, start
         return self._new_head + self._new_between.join(texts) + self._new_tail, len(texts), end
@@ -58,60 +63,99 @@ class Splicer:
     """Rewrites one stream. `decode` turns an event's data into a chunk, or raises what is wrong with it.
 
     After each `feed`: `usage` is the last one reported, `events` how many chunks have gone by, `ended_well` whether
-    the answer was complete, `done` whether `[DONE]` has gone by, `error` what broke the stream (feed no more then).
+    the answer was complete (every choice finished, or `[DONE]`), `done` whether `[DONE]` has gone by, `error` what
+    broke the stream. Feed no more after the last two.
     """
 
     __slots__ = (
-        "_decode", "_form", "_model", "_rest", "_usage_wanted", "done", "ended_well", "error", "events", "usage",
+        "_decode", "_finished", "_form", "_held", "_hits", "_model", "_seen", "_size", "_skip_lf", "_tries",
+        "_usage_wanted", "done", "error", "events", "usage",
     )  # fmt: skip
 
     def __init__(self, model: str, usage_wanted: bool, decode: Callable[[bytes], Json]) -> None:
         self._model = orjson.dumps(model)
         self._usage_wanted = usage_wanted
         self._decode = decode
-        self._rest = b""
+        self._held: list[bytes] = []  # the beginning of an event whose blank line has not come, and its size
+        self._size = 0
+        self._skip_lf = False  # the last byte was a CR: a LF that follows belongs to it
         self._form: Form | None = None
+        self._tries = 0  # forms learnt, and events that were of one
+        self._hits = 0
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
         self.usage: Json | None = None
         self.events = 0
-        self.ended_well = False
         self.done = False
         self.error: e.LiteLLMError | None = None
 
+    @property
+    def ended_well(self) -> bool:
+        return self.done or (bool(self._finished) and self._finished >= self._seen)
+
     def feed(self, data: bytes) -> bytes:
         """What can go to the caller now: whole events only."""
-        if self._rest:
-            data = self._rest + data
-        if b"\r" in data:
-            data = _unify(data)
+        if self._skip_lf or b"\r" in data:
+            data = self._unify(data)
+        if self._held:
+            if b"\n\n" not in self._held[-1][-1:] + data:
+                self._hold(data)
+                return b""
+            data = b"".join((*self._held, data))
+            self._held.clear()
+            self._size = 0
         out: list[bytes] = []
         at = 0
         try:
             while not self.done:
-                at = self._known(data, at, out)
+                if self._form is not None:
+                    at = self._known(self._form, data, at, out)
                 end = data.find(b"\n\n", at)
                 if end < 0:
+                    self._hold(data[at:])
                     break
                 out.append(self._event(data[at:end]))
                 at = end + 2
         except e.LiteLLMError as error:
             self.error = error
-        self._rest = data[at:]
-        if len(self._rest) > MAX_EVENT_BYTES:
-            self.error = e.APIResponseValidationError(f"an event of more than {MAX_EVENT_BYTES} bytes in the stream")
         return out[0] if len(out) == 1 else b"".join(out)
 
     def flush(self) -> bytes:
-        """The end of the stream: a last event may lack its blank line."""
-        rest, self._rest = self._rest, b""
-        return self.feed(rest.rstrip(b"\r\n") + b"\n\n") if rest.strip() and not self.done else b""
+        """The end of the stream: a last event may lack its blank line. One that was cut off is no malformed one."""
+        rest = b"".join(self._held).strip(b"\n")
+        self._held.clear()
+        if not rest or self.done:
+            return b""
+        out = self.feed(rest + b"\n\n")
+        if isinstance(self.error, e.APIResponseValidationError):
+            self.error = None
+        return out
 
-    def _known(self, data: bytes, at: int, out: list[bytes]) -> int:
-        if self._form is None:
-            return at
-        sent, count, end = self._form.rewrite(data, at)
+    def _hold(self, rest: bytes) -> None:
+        """Pieces are joined only once their event is whole: a large one in small packets is not copied for each."""
+        if not rest:
+            return
+        self._size += len(rest)
+        if self._size > MAX_EVENT_BYTES:
+            self.error = e.APIResponseValidationError(f"an event of more than {MAX_EVENT_BYTES} bytes in the stream")
+        elif self._held and len(self._held[-1]) < _PIECE:
+            self._held[-1] += rest
+        else:
+            self._held.append(rest)
+
+    def _unify(self, data: bytes) -> bytes:
+        """Every line end as LF."""
+        if self._skip_lf:
+            data = data.removeprefix(b"\n")
+        self._skip_lf = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _known(self, form: Form, data: bytes, at: int, out: list[bytes]) -> int:
+        sent, count, end = form.rewrite(data, at)
         if count:
             out.append(sent)
             self.events += count
+            self._hits += count
         return end
 
     def _event(self, block: bytes) -> bytes:
@@ -120,7 +164,7 @@ class Splicer:
         if event is None:
             return block + b"\n\n" if block else b""  # a comment: servers send them to keep the line open
         if event.data == b"[DONE]":
-            self.done = self.ended_well = True
+            self.done = True
             return DONE
         if not event.data:
             return b""
@@ -129,15 +173,21 @@ class Splicer:
         self._note(chunk)
         if not self._usage_wanted and chunk.get("usage") and not chunk.get("choices"):
             return b""
+        if b"\n" in event.data:  # several `data:` lines: one of the same meaning
+            return b"data: %b\n\n" % self._rewritten(chunk)
         return self._renamed(event.data, chunk)
 
     def _note(self, chunk: Json) -> None:
-        usage = chunk.get("usage")
+        usage = as_object(chunk.get("usage"))
         if usage:
             self.usage = usage
-        for choice in chunk.get("choices") or ():
-            if choice.get("finish_reason"):
-                self.ended_well = True
+        for choice in as_list(chunk.get("choices")) or ():
+            fields = as_object(choice) or {}
+            index: Any = fields.get("index")
+            index = index if isinstance(index, int) else 0
+            self._seen.add(index)
+            if fields.get("finish_reason"):
+                self._finished.add(index)
 
     def _renamed(self, data: bytes, chunk: Json) -> bytes:
         """The event under the model name that the caller asked for, and its form remembered."""
@@ -150,12 +200,22 @@ class Splicer:
                 new = b'"model"' + colon + self._model
                 self._learn(data, chunk, at, old, new)
                 return b"data: %b%b%b\n\n" % (data[:at], new, data[at + len(old) :])
-        return b"data: %b\n\n" % orjson.dumps({**chunk, "model": orjson.loads(self._model)})
+        return b"data: %b\n\n" % self._rewritten(chunk)
+
+    def _rewritten(self, chunk: Json) -> bytes:
+        if "model" in chunk:
+            chunk = {**chunk, "model": orjson.loads(self._model)}
+        return orjson.dumps(chunk)
 
     def _learn(self, data: bytes, chunk: Json, model_at: int, old: bytes, new: bytes) -> None:
+        """Where events differ in more than their text no form fits a second one: learning ends there."""
+        if self._tries > _FUTILE and self._hits < self._tries:
+            self._form = None
+            return
         found = _growing_text(data, chunk)
         if found is None:
             return
+        self._tries += 1
         start, end = found
         head, tail = b"data: " + data[:start], data[end:] + b"\n\n"
         if model_at < start:
@@ -195,11 +255,3 @@ def _is_utf8(texts: list[bytes]) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _unify(data: bytes) -> bytes:
-    """Line ends as LF, but for a CR at the very end, whose LF may be on the way."""
-    held = b""
-    if data.endswith(b"\r"):
-        data, held = data[:-1], b"\r"
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
