@@ -10,6 +10,7 @@ What an app finds beside plain ASGI is the request's `Exchange`, in `scope["exte
 
 * `on_hangup(callback)`: the callback runs once, from the connection's own callback, if the caller goes before the
   answer is complete (at once, if that has happened already). `cancel_on_hangup()` cancels the app's task then.
+* `fields`: the request's header fields as a dict.
 * `begin(status, fields)`, `write(body, more_body=True) -> bool`, `answer(status, fields, body)`: what `send` does, as
   plain functions, with header lines already encoded; for whoever relays by callback. `write` returns False if the
   caller does not keep up: stop producing and `await send()` an empty part with `more_body`, which returns when there is
@@ -144,6 +145,7 @@ class Hub(ServerState):
         self.app = app
         self.loop = loop
         self.limits = bounds
+        self.head_bytes = bounds.head_bytes
         self.config = Config(
             cast("Any", app), http=Connection, ws="none", lifespan="off", interface="asgi3", log_config=None,
             access_log=False, proxy_headers=False,
@@ -269,7 +271,7 @@ class Connection(HttpToolsProtocol):
         if self.phase >= DEAF:
             return
         overhead = self.overhead + len(data)
-        if overhead <= self.hub.limits.head_bytes:
+        if overhead <= self.hub.head_bytes:
             self.overhead = overhead
             self._feed(data)
         else:
@@ -289,7 +291,7 @@ class Connection(HttpToolsProtocol):
         (The start of a pipelined head is not counted: its bound is twice the limit.)
         """
         while data and self.phase < DEAF:
-            room = self.hub.limits.head_bytes - self.overhead
+            room = self.hub.head_bytes - self.overhead
             if room <= 0:
                 return self._refuse(BAD_REQUEST if self.phase == BODY else LARGE_HEAD)
             part, data = data[:room], data[room:]
@@ -312,14 +314,16 @@ class Connection(HttpToolsProtocol):
         if rest and self.phase < DEAF:
             self._feed(rest)
 
-    # --- the parser's callbacks (on_url and on_header are uvicorn's)
+    # --- the parser's callbacks (on_url is uvicorn's)
 
     def on_message_begin(self) -> None:
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self.phase = HEAD
         self.since = self.hub.now
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser, hub = self.parser, self.hub
@@ -329,12 +333,13 @@ class Connection(HttpToolsProtocol):
             return  # the parser stops here: see _decline_upgrade
         headers, self.headers = self.headers, []  # trailers go into the second list, which nobody reads
         version = parser.get_http_version()
-        _check_head(version, headers, hub.limits.headers)
+        fields = dict(headers)
+        _check_head(version, headers, fields, hub.limits.headers)
         path, raw_path, query = _target(self.url)
         self.overhead = 0
         self.phase = BODY
         self.since = hub.now
-        exchange = self.reading = Exchange(self, parser.get_method(), version, self.expect_100_continue)
+        exchange = self.reading = Exchange(self, parser.get_method().decode(), version, fields)
         exchange.keep_alive = version == "1.1" and parser.should_keep_alive()
         scope: Scope = {
             "type": "http", "asgi": _ASGI, "http_version": version, "server": self.server, "client": self.client,
@@ -506,11 +511,12 @@ class Exchange:
     task: asyncio.Task[None] | None = None
     callback: Callable[[], None] | None = None
 
-    def __init__(self, connection: Connection, method: bytes, version: str, expects_continue: bool) -> None:
+    def __init__(self, connection: Connection, method: str, version: str, fields: dict[bytes, bytes]) -> None:
         self.connection = connection
-        self.method = method.decode()
+        self.method = method
         self.version = version
-        self.expects_continue = expects_continue
+        self.fields = fields  # the request's header fields by name; of repeated ones, the last
+        self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
         self.parts: list[bytes] = []
 
     # --- the connection's side
@@ -739,21 +745,28 @@ def _field_name(name: bytes) -> bytes:
     return name.lower()
 
 
-def _check_head(version: str, headers: list[tuple[bytes, bytes]], limit: int) -> None:
-    """What llhttp leaves open: RFC 9112, 3.2 (one Host) and 6.1 (codings nobody here knows; none in HTTP/1.0)."""
+def _check_head(version: str, headers: list[tuple[bytes, bytes]], fields: dict[bytes, bytes], limit: int) -> None:
+    """What llhttp leaves open: RFC 9112, 3.2 (one Host) and 6.1 (codings nobody here knows; none in HTTP/1.0).
+
+    `fields` is `headers` without repetitions.
+    """
     if len(headers) > limit:
         raise _Refused(MANY_HEADERS)
-    if version not in ("1.1", "1.0"):
+    if version != "1.1" and version != "1.0":
         raise _Refused(BAD_VERSION)
-    names = [name for name, _ in headers]
-    hosts = names.count(b"host")
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
+    if b"host" not in fields and version == "1.1":
         raise _Refused(BAD_HOST)
-    if b"transfer-encoding" in names:
-        codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if len(fields) != len(headers):
+        names = [name for name, _ in headers]
+        if names.count(b"host") > 1:
+            raise _Refused(BAD_HOST)
+        if names.count(b"transfer-encoding") > 1:
+            raise _Refused(BAD_CODING)
+    coding = fields.get(b"transfer-encoding")
+    if coding is not None:
         if version == "1.0":
             raise _Refused(BAD_REQUEST)
-        if codings != [b"chunked"]:
+        if coding.lower() != b"chunked":
             raise _Refused(BAD_CODING)
 
 
