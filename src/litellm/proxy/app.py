@@ -8,6 +8,7 @@ keep the one they began with.
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from litellm.transport.http import HttpTransport
 from litellm.transport.tunnel import proxies_from_environment
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
+BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
+BEATS: Final = 10
 HUNG_UP: Final = 499  # how a caller who hung up is counted; nginx's number
 
 _log = logging.getLogger("litellm.proxy")
@@ -46,6 +49,8 @@ class Gateway:
         self._admin = Admin(self)
         self.warm = self._admin.warm
         self.snapshot: Snapshot = build(source.load(), self.engine, os.environ)
+        self._lags: deque[float] = deque([0.0], maxlen=BEATS)
+        self._beat()
 
     @property
     def version(self) -> str:
@@ -56,7 +61,16 @@ class Gateway:
         config = self._source.load()
         self.snapshot = build(config, self.engine, os.environ, self.snapshot.version + 1)
 
+    def _beat(self, due: float | None = None) -> None:
+        """A callback that knows when it was due tells how long ready callbacks wait."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._lags.append(0.0 if due is None else max(0.0, now - due))
+        self.metrics.lag(max(self._lags))
+        self._beating = loop.call_later(BEAT_SECONDS, self._beat, now + BEAT_SECONDS)
+
     async def aclose(self) -> None:
+        self._beating.cancel()
         await self.engine.aclose()
         self.metrics.close()
 
@@ -76,7 +90,10 @@ class Gateway:
             _refuse(exchange, error)
         finally:
             seconds = perf_counter() - exchange.started
-            self.metrics.ended(_label(path), exchange.model, exchange.status, seconds, exchange.upstream_seconds)
+            self.metrics.ended(
+                _label(path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
+                exchange.overhead_seconds,
+            )  # fmt: skip
 
     async def _serve(self, exchange: Exchange, path: str) -> None:
         route = inference(path)
@@ -137,4 +154,4 @@ def _label(path: str) -> str:
     route = inference(path)
     if route is not None:
         return route.path
-    return path if path in PUBLIC or probes.find(path) is not None else "other"
+    return path if path in PUBLIC or path in probes.PROBES else "other"

@@ -22,7 +22,8 @@ class Exchange:
     """`started` is when the app was called (seconds, monotonic); `call_id` names the exchange everywhere."""
 
     __slots__ = (
-        "_wire", "call_id", "headers", "model", "receive", "scope", "send", "started", "status", "upstream_seconds",
+        "_wire", "call_id", "headers", "model", "overhead_seconds", "receive", "scope", "send", "started", "status",
+        "upstream_seconds",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, started: float) -> None:
@@ -34,7 +35,8 @@ class Exchange:
         self.call_id = self._call_id()
         self.model = ""  # the group asked for, once it is known to exist
         self.status = 0  # of the answer; 0 until its status line has gone out
-        self.upstream_seconds = 0.0
+        self.upstream_seconds = 0.0  # up to its answer, or a stream's first event; 0 until then
+        self.overhead_seconds = 0.0  # ours, up to the status line
         self.receive = receive
 
     def _call_id(self) -> str:
@@ -56,24 +58,18 @@ class Exchange:
         length = self.headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
-        message = await self.receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            self._unless_gone(message)
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body"):
+        parts: list[bytes] = []
+        left, more = limit, True
+        while more:
             message = await self.receive()
-            self._unless_gone(message)
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > limit:
+            if message["type"] == "http.disconnect":
+                raise asyncio.CancelledError
+            parts.append(message["body"])
+            left -= len(parts[-1])
+            if left < 0:
                 raise _too_large(limit)
-        return b"".join(parts)
-
-    def _unless_gone(self, message: Message) -> None:
-        if message["type"] == "http.disconnect":
-            raise asyncio.CancelledError
+            more = message["more_body"]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def answer(self, status: int, fields: bytes, body: bytes) -> None:
         """A whole answer; its length is added. `fields` are header lines, each with its line end."""

@@ -12,9 +12,7 @@ from litellm.router.deployments import Deployment
 from litellm.types.http import RawHeaders
 
 JSON: Final = b"content-type: application/json\r\n"
-SSE: Final = (
-    b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
-)
+SSE: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 TEXT: Final = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
 
 ALWAYS: Final = (
@@ -37,9 +35,7 @@ _CALL: Final = (
 
 def upstream(headers: RawHeaders) -> bytes:
     """An upstream's headers as we pass them on. The transport's parser has refused CR, LF and NUL in them."""
-    return b"".join(
-        [b"llm_provider-%b: %b\r\n" % (name, value) for name, value in headers if name not in _NOT_PASSED]
-    )
+    return b"".join([b"llm_provider-%b: %b\r\n" % (name, value) for name, value in headers if name not in _NOT_PASSED])
 
 
 def of_deployment(deployment: Deployment) -> bytes:
@@ -49,7 +45,7 @@ def of_deployment(deployment: Deployment) -> bytes:
         named = (
             ("x-litellm-model-id", deployment.id),
             ("x-litellm-model-name", f"{target.provider}/{target.model}"),
-            ("x-litellm-model-api-base", target.base_url),
+            ("x-litellm-model-api-base", target.base_url.partition("?")[0]),  # a query may hold a key
             ("x-litellm-model-group", deployment.model_name),
         )
         deployment.headers = b"".join(line(name, value) for name, value in named if value) + ALWAYS
@@ -65,11 +61,13 @@ def line(name: str, value: str) -> bytes:
 def of_call(
     kind: bytes, exchange: Exchange, deployment: Deployment, retries: int, raw: RawHeaders, now: float
 ) -> bytes:
-    """`kind` is the content type's line; `now` is on the clock of `exchange.started`."""
+    """`kind` is the content type's line; `now` is on the clock of `exchange.started`, and ends our part of the time."""
     call_id = exchange.call_id.encode()
-    total = (now - exchange.started) * 1000
-    overhead = total - exchange.upstream_seconds * 1000
-    return _CALL % (kind, call_id, call_id, retries, total, overhead, of_deployment(deployment), upstream(raw))
+    total = now - exchange.started
+    exchange.overhead_seconds = overhead = max(0.0, total - exchange.upstream_seconds)
+    return _CALL % (
+        kind, call_id, call_id, retries, total * 1000, overhead * 1000, of_deployment(deployment), upstream(raw)
+    )  # fmt: skip
 
 
 def of_error(exchange: Exchange) -> bytes:

@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from litellm.types.calls import Json
+
 MAX_SERIES: Final = 64 * 1024  # of one process; 512 KiB, of which only touched pages exist
+OTHERS: Final = 1024  # of these are kept for what is counted under no model of its own once the rest is taken
 
 BUCKETS: Final = (
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
@@ -32,6 +35,7 @@ HELP: Final = {
     "litellm_event_loop_lag_seconds": ("gauge", "The longest time a ready callback waited in the last 5 seconds"),
 }
 _GAUGES: Final = tuple(name for name, (kind, _) in HELP.items() if kind == "gauge")
+_LARGEST: Final = "litellm_event_loop_lag_seconds"  # of all workers'; everything else is added up
 
 
 class Slots:
@@ -48,6 +52,11 @@ class Slots:
             file.truncate(8 * MAX_SERIES)
             self.values = memoryview(mmap.mmap(file.fileno(), 8 * MAX_SERIES)).cast("d")
         self._index = stem.with_suffix(".names").open("a", encoding="utf-8", buffering=1)
+
+    @property
+    def crowded(self) -> bool:
+        """No more names for what there can be many of."""
+        return len(self._names) > MAX_SERIES - OTHERS
 
     def slot(self, name: str) -> int:
         """The number of a series; when all are taken, everything new shares the last."""
@@ -74,9 +83,10 @@ def read_folder(folder: Path) -> Iterator[tuple[str, float]]:
         values = array("d")
         values.frombytes(names.with_suffix(".values").read_bytes())
         alive = _alive(int(names.stem.rpartition("-")[2]))
-        for number, name in enumerate(names.read_text("utf-8").splitlines()):
+        written = names.read_bytes().decode().split("\n")[:-1]  # what follows the last line end is not all there
+        for number, name in enumerate(written[:MAX_SERIES]):
             if alive or not name.startswith(_GAUGES):
-                yield name, values[min(number, MAX_SERIES - 1)]
+                yield name, values[number]
 
 
 def _alive(pid: int) -> bool:
@@ -97,28 +107,34 @@ class Metrics:
         self._requests: dict[tuple[str, str, int], tuple[int, ...]] = {}
         self._tokens: dict[str, tuple[int, int, int]] = {}
         self._in_flight = self._slots.slot("litellm_in_flight_requests")
-        self._lag = self._slots.slot("litellm_event_loop_lag_seconds")
+        self._lag = self._slots.slot(_LARGEST)
 
     def began(self) -> None:
         self._values[self._in_flight] += 1
 
-    def ended(self, route: str, model: str, status: int, seconds: float, upstream_seconds: float) -> None:
-        """One request is over; `status` is what the caller got (499: it hung up before)."""
+    def ended(
+        self, route: str, model: str, status: int, seconds: float, upstream_seconds: float, overhead_seconds: float
+    ) -> None:
+        """One request is over; `status` is what the caller got (499: it hung up before).
+
+        The last two are of calls whose provider has answered, up to the status line; 0 for all others.
+        """
         values = self._values
         slots = self._requests.get((route, model, status)) or self._series(route, model, status)
         values[self._in_flight] -= 1
         values[slots[0]] += 1
         if status >= 400:
             values[slots[1]] += 1
-        for first, taken in (
-            (slots[2], seconds),
-            (slots[3], upstream_seconds),
-            (slots[4], max(0.0, seconds - upstream_seconds)),
-        ):
-            values[first] += taken
-            values[first + 1 + bisect_left(BUCKETS, taken)] += 1
+        self._observe(slots[2], seconds)
+        if upstream_seconds:
+            self._observe(slots[3], upstream_seconds)
+            self._observe(slots[4], overhead_seconds)
 
-    def used(self, model: str, usage: dict[str, Any]) -> None:
+    def _observe(self, first: int, taken: float) -> None:
+        self._values[first] += taken
+        self._values[first + 1 + bisect_left(BUCKETS, taken)] += 1
+
+    def used(self, model: str, usage: Json) -> None:
         """Tokens as a provider reported them."""
         prompt, completion, total = self._tokens.get(model) or self._token_series(model)
         values = self._values
@@ -133,7 +149,7 @@ class Metrics:
         self._values[self._lag] = seconds
 
     def _series(self, route: str, model: str, status: int) -> tuple[int, ...]:
-        asked = _label("requested_model", model)
+        asked = self._asked(model)
         labels = f'{{route="{route}",{asked},status_code="{status}"}}'
         counters = [f"litellm_proxy_total_requests_metric_total{labels}"]
         counters.append(f"litellm_proxy_failed_requests_metric_total{labels}")
@@ -149,9 +165,14 @@ class Metrics:
             self._slots.slot(f'{name}_bucket{{{labels},le="{bound}"}}')
         return first
 
+    def _asked(self, model: str) -> str:
+        """The label of a model. Thousands of them do not get thousands of histograms."""
+        return _label("requested_model", "" if self._slots.crowded else model)
+
     def _token_series(self, model: str) -> tuple[int, int, int]:
         names = (name for name in HELP if name.endswith("tokens_metric_total"))
-        made = tuple(self._slots.slot(f"{name}{{{_label('requested_model', model)}}}") for name in names)
+        asked = self._asked(model)
+        made = tuple(self._slots.slot(f"{name}{{{asked}}}") for name in names)
         self._tokens[model] = (made[0], made[1], made[2])
         return self._tokens[model]
 
@@ -172,7 +193,7 @@ def _label(name: str, value: str) -> str:
 def _render(items: Iterable[tuple[str, float]]) -> str:
     sums: dict[str, float] = {}
     for name, value in items:
-        sums[name] = sums.get(name, 0.0) + value
+        sums[name] = max(sums.get(name, 0.0), value) if name == _LARGEST else sums.get(name, 0.0) + value
     lines: list[str] = []
     for family, (kind, text) in HELP.items():
         lines += [f"# HELP {family} {text}.", f"# TYPE {family} {kind}"]
