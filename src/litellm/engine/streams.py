@@ -159,6 +159,11 @@ class EventStream:
         """One event's data as a chunk, for a taker of bytes. Raises what is wrong with it."""
         return self._decoder.chunk(data)
 
+    def overdue(self, seconds: float) -> e.LiteLLMError | None:
+        """For a taker of bytes that has found no event in them for so long: the failure, if that is too long."""
+        bound = self._timeouts.between_bytes
+        return self._no_event("between_bytes", bound) if bound is not None and seconds >= bound else None
+
     def close(self) -> None:
         """Whoever waits for more finds the stream ended."""
         self._ended = self._told = True

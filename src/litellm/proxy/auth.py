@@ -22,11 +22,14 @@ _HEADERS: Final = (
 
 
 def key_of(headers: Mapping[bytes, bytes], custom: bytes | None = None) -> bytes | None:
-    """The key a request carries, without `Bearer`; None if it has none."""
+    """The key a request carries, without `Bearer`; None if it has none. A header that is empty says nothing."""
     for name in (custom, *_HEADERS) if custom else _HEADERS:
         value = headers.get(name)
         if value:
-            return value[7:].strip() if value[:7].lower() == b"bearer " else value.strip()
+            scheme, _, key = value.strip().partition(b" ")
+            key = key.strip() if scheme.lower() == b"bearer" else value.strip()
+            if key:
+                return key
     return None
 
 

@@ -12,6 +12,7 @@ from litellm.catalog import params as names
 from litellm.proxy.errors import ProxyError
 from litellm.types.calls import Ask, Json, Op, as_list, as_object
 
+MAX_QUOTED: Final = 200  # characters of what a caller wrote that an error repeats
 MAX_DEPTH: Final = 200  # orjson reads 1,024 levels and writes 254
 
 _REQUIRED: Final[dict[Op, str]] = {"chat": "messages", "completion": "prompt", "embedding": "input"}
@@ -19,8 +20,10 @@ _REQUIRED: Final[dict[Op, str]] = {"chat": "messages", "completion": "prompt", "
 # Most requests hold nothing else: then there is nothing of ours to look for.
 _OPENAI_ONLY: Final = frozenset({"model"}).union(*names.OPENAI.values()) - names.OURS
 
-# A string, or a comma before a closing bracket. Strings are matched so that their commas are left alone.
-_TRAILING_COMMA: Final = re.compile(rb'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])', re.DOTALL)
+# A string (also one without an end, or looking for it would take quadratic time), or a comma that follows no value:
+# both are left alone. Or a comma before a closing bracket.
+_TRAILING_COMMA: Final = re.compile(rb'("(?:[^"\\]++|\\.)*+"?|[\[{,]\s*+,)|,(?=\s*[\]}])', re.DOTALL)
+MAX_FORGIVEN: Final = 1024 * 1024  # bytes; people write trailing commas, and do not write this much
 
 
 class Read(NamedTuple):
@@ -36,25 +39,38 @@ def parse(body: bytes) -> Json:
     try:
         wire: Any = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        try:
-            wire = orjson.loads(_TRAILING_COMMA.sub(rb"\1", body))
-        except orjson.JSONDecodeError:
-            raise ProxyError(400, f"Invalid JSON payload: {error}", param="request_body") from None
+        wire = _forgiven(body, error)
     fields = as_object(wire)
     if fields is None:
         raise ProxyError(400, "Invalid JSON payload: expected an object", param="request_body")
     return fields
 
 
-def read(op: Op, body: bytes, path: str, model: str | None, call_id: str) -> Read:
-    """`model` is the one that the path or the command line gives; the body's own wins over it."""
+def _forgiven(body: bytes, error: orjson.JSONDecodeError) -> Any:
+    """The body without its trailing commas. A blank takes their place: what else is wrong is where it was."""
+    if len(body) <= MAX_FORGIVEN:
+        try:
+            return orjson.loads(_TRAILING_COMMA.sub(lambda found: found[1] or b" ", body))
+        except orjson.JSONDecodeError as second:
+            error = second
+    raise ProxyError(400, f"Invalid JSON payload: {error}", param="request_body")
+
+
+def read(op: Op, body: bytes, path: str, model: str | None, default: str | None, call_id: str) -> Read:
+    """`model` is the one that the address names, which wins over the body's (Azure's clients fill in both)."""
     wire = parse(body)
+    sent = None
     if "extra_body" in wire:
-        wire.update(_object(wire.pop("extra_body"), "extra_body"))
+        extra = _object(wire.pop("extra_body"), "extra_body")
+        sent = extra.get("metadata")
+        wire.update(extra)
     ours = {} if wire.keys() <= _OPENAI_ONLY else _taken_out(wire)
-    asked = wire.pop("model", None) or model
+    if sent is not None:  # `metadata` is ours, but for here
+        wire["metadata"] = sent
+    asked: Any = model or wire.get("model") or default
+    wire.pop("model", None)
     if not isinstance(asked, str):
-        raise ProxyError(400, f"{path}: Invalid model name passed in model={asked}. {_SEE_MODELS}", param="model")
+        raise unknown_model(path, asked)
     _check(op, wire, path, deep=body.count(b"{") + body.count(b"[") > MAX_DEPTH)
     stream = wire.get("stream")
     usage_wanted = False
@@ -64,13 +80,27 @@ def read(op: Op, body: bytes, path: str, model: str | None, call_id: str) -> Rea
         wire["stream_options"] = {**options, "include_usage": True}
     elif op == "embedding":
         wire.setdefault("encoding_format", "float")
+    ask = Ask(op, asked, wire, bool(stream), call_id)
+    if ours:
+        _mock(ask, ours)
+    return Read(ask, ours, usage_wanted)
+
+
+def unknown_model(path: str, model: object) -> ProxyError:
+    text = f"{path}: Invalid model name passed in model={str(model)[:MAX_QUOTED]}. "
+    return ProxyError(400, text + "Call `/v1/models` to view available models for your key.", param="model")
+
+
+def _mock(ask: Ask, ours: Json) -> None:
+    """An answer that the caller itself has brought along."""
+    calls = ours.get("mock_tool_calls")
+    if calls is not None and (as_list(calls) is None or not all(isinstance(call, dict) for call in calls)):
+        raise ProxyError(400, "'mock_tool_calls' must be a list of objects", param="mock_tool_calls")
     mock = ours.get("mock_response")
-    if mock is None and ours.get("mock_tool_calls"):
-        mock = ""
-    return Read(Ask(op, asked, wire, bool(stream), call_id, mock, ours.get("mock_tool_calls")), ours, usage_wanted)
-
-
-_SEE_MODELS: Final = "Call `/v1/models` to view available models for your key."
+    if not isinstance(mock, str | dict | None) and not (ask.op == "embedding" and isinstance(mock, list)):
+        raise ProxyError(400, "'mock_response' must be a string or an object", param="mock_response")
+    ask.mock = "" if mock is None and calls else mock
+    ask.mock_tool_calls = calls
 
 
 def _taken_out(wire: Json) -> Json:

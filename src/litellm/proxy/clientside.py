@@ -12,15 +12,20 @@ from litellm.engine.resolve import timeouts
 from litellm.proxy.errors import ProxyError
 from litellm.router.deployments import Deployment
 from litellm.types.calls import Json, Target
-from litellm.types.http import InvalidRequest, Url
+from litellm.types.http import InvalidRequest, Timeouts, Url
 
-_BASES: Final = ("api_base", "base_url")
+MAX_RETRIES: Final = 10  # that a caller may ask for
 _OPENABLE: Final = frozenset({"api_base", "base_url", "api_key", "organization"})
 
 
 def refuse(ours: Json, group: tuple[Deployment, ...]) -> None:
-    """Raises ProxyError 400 for a field that no deployment of the group opens, and for features not built yet."""
-    for name in ours:
+    """Raises ProxyError 400 for a field that not every deployment of the group opens, and for features not built yet.
+
+    A field that is null says nothing.
+    """
+    for name, value in ours.items():
+        if value is None:
+            continue
         if name in names.NOT_BUILT:
             raise ProxyError(400, f"'{name}' is not supported by this gateway yet. Nothing was sent.", param=name)
         if names.is_credential(name) and not (name in _OPENABLE and all(name in d.clientside for d in group)):
@@ -33,55 +38,79 @@ def refuse(ours: Json, group: tuple[Deployment, ...]) -> None:
 
 
 def applied(ours: Json, group: tuple[Deployment, ...], stream: bool) -> tuple[Deployment, ...]:
-    """The group as this one caller asks for it: with its own address and key where that is open, and its timeout."""
-    seconds = (ours.get("stream_timeout") if stream else None) or ours.get("timeout") or ours.get("request_timeout")
+    """The group as this one caller asks for it: with its own address and key where that is open, its timeout, and
+    `drop_params`, which decides no more than whether a parameter of its own is an error."""
     changes: Json = {name: ours[name] for name in _OPENABLE if ours.get(name) is not None}
-    if not changes and seconds is None:
-        return group
-    return tuple(_changed(deployment, changes, seconds, stream) for deployment in group)
-
-
-def _changed(deployment: Deployment, changes: Json, seconds: Any, stream: bool) -> Deployment:
-    target = deployment.target
-    if changes:
-        target = _credentials(target, changes)
-    if seconds is not None:
-        try:
-            target = replace(target, timeouts=timeouts(seconds, stream), endpoints={})
-        except (TypeError, ValueError) as error:
-            raise ProxyError(400, f"timeout: {error}", param="timeout") from None
-    keyless = deployment.keyless
-    if changes:
-        keyless = None if target.api_key else "api_base was given without api_key: the gateway's own key stays here"
-    return replace(deployment, target=target, keyless=keyless, stream_timeouts=None, _stream_target=None, headers=None)
-
-
-def _credentials(target: Target, changes: Json) -> Target:
     for name, value in changes.items():
-        if not isinstance(value, str):
-            raise ProxyError(400, f"'{name}' must be a string", param=name)
+        if not isinstance(value, str) or not value:
+            raise ProxyError(400, f"'{name}' must be a string, and not empty", param=name)
+    seconds = _seconds(ours, stream)
+    drop = ours.get("drop_params")
+    if not isinstance(drop, bool | None):
+        raise ProxyError(400, "'drop_params' must be true or false", param="drop_params")
+    if changes:
+        group = tuple(_theirs(deployment, changes) for deployment in group)
+    if seconds is not None:
+        group = tuple(_within(deployment, seconds) for deployment in group)
+    if drop is not None:
+        group = tuple(_aimed(deployment, replace(deployment.target, drop_params=drop)) for deployment in group)
+    return group
+
+
+def _seconds(ours: Json, stream: bool) -> Timeouts | None:
+    """The first of the names that is given. Raises ProxyError 400 with its name."""
+    for name in ("stream_timeout", "timeout", "request_timeout") if stream else ("timeout", "request_timeout"):
+        if ours.get(name) is not None:
+            try:
+                return timeouts(ours[name], stream)
+            except (TypeError, ValueError):
+                raise ProxyError(400, f"'{name}' must be a number of seconds above 0", param=name) from None
+    return None
+
+
+def _theirs(deployment: Deployment, changes: Json) -> Deployment:
+    """The deployment with what the caller says of the address and of itself."""
     base: str | None = changes.get("base_url") or changes.get("api_base")
-    key: str | None = changes.get("api_key")
-    if base is not None:
-        try:
-            Url(base)
-        except InvalidRequest as error:
-            raise ProxyError(400, f"api_base: {error}", param="api_base") from None
-        # Everything that is the deployment's own stays behind: its key, its organization, its headers.
-        target = replace(target, base_url=base, api_key=None, organization=None, headers=())
-    organization: str | None = changes.get("organization", target.organization)
-    return replace(target, api_key=key or target.api_key, organization=organization, endpoints={})
+    if base is None:
+        own = deployment.target
+        key: str | None = changes.get("api_key", own.api_key)
+        target = replace(own, api_key=key, organization=changes.get("organization", own.organization))
+        return replace(_aimed(deployment, target), keyless=deployment.keyless if key is None else None)
+    try:
+        Url(base)
+    except InvalidRequest as error:
+        raise ProxyError(400, f"api_base: {error}", param="api_base") from None
+    # Everything that is the deployment's own stays behind: its key, its organization, its headers, what its
+    # `extra_body` adds, its client certificate.
+    key = changes.get("api_key")
+    target = replace(
+        deployment.target, base_url=base, api_key=key, organization=changes.get("organization"), headers=(),
+        tls=replace(deployment.target.tls, cert_file=None, key_file=None),
+    )  # fmt: skip
+    keyless = None if key else "api_base was given without api_key: the gateway's own key stays here"
+    return replace(_aimed(deployment, target), keyless=keyless, fixed={})
+
+
+def _within(deployment: Deployment, bounds: Timeouts) -> Deployment:
+    return replace(_aimed(deployment, replace(deployment.target, timeouts=bounds)), stream_timeouts=None)
+
+
+def _aimed(deployment: Deployment, target: Target) -> Deployment:
+    """The deployment with another target: nothing that was made from the old one is kept."""
+    return replace(deployment, target=replace(target, endpoints={}), _stream_target=None, headers=None)
 
 
 def retries(ours: Json) -> int | None:
     """How often the caller wants a failed call tried again; None if it does not say."""
-    given = ours.get("num_retries", ours.get("max_retries"))
-    if given is None:
-        return None
-    try:
-        count = int(given)
-    except (TypeError, ValueError):
-        raise ProxyError(400, f"'num_retries' must be a number, not {given!r}", param="num_retries") from None
-    if not 0 <= count <= 10:
-        raise ProxyError(400, "'num_retries' must be between 0 and 10", param="num_retries")
-    return count
+    for name in ("num_retries", "max_retries"):
+        given: Any = ours.get(name)
+        if given is None:
+            continue
+        try:
+            count = int(given)
+        except (TypeError, ValueError):
+            count = -1
+        if not 0 <= count <= MAX_RETRIES:
+            raise ProxyError(400, f"'{name}' must be a number between 0 and {MAX_RETRIES}", param=name)
+        return count
+    return None

@@ -56,10 +56,11 @@ _KEPT: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow")
 
 
 def headers_of(error: BaseException) -> list[tuple[str, str]]:
-    """What the upstream, or the gateway itself, says about trying again."""
+    """What the upstream, or the gateway itself, says about trying again, and how often it was tried again already."""
     if not isinstance(error, e.LiteLLMError):
         return []
-    return [(name, value) for name in _KEPT if (value := error.header(name))]
+    said = [(name, value) for name in _KEPT if (value := error.header(name))]
+    return said if error.num_retries is None else [*said, ("x-litellm-attempted-retries", str(error.num_retries))]
 
 
 def encoded(error: BaseException) -> bytes:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from random import getrandbits
 from typing import Any
+from urllib.parse import parse_qs
 
 from litellm.proxy.connection import Exchange as ServerExchange
 from litellm.proxy.errors import ProxyError
@@ -49,6 +50,11 @@ class Exchange:
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def query(self, name: str) -> str | None:
+        """The first value of a query parameter."""
+        query: bytes = self.scope["query_string"]
+        return parse_qs(query.decode("latin-1")).get(name, [None])[0] if query else None
 
     def cancel_on_hangup(self) -> None:
         self._wire.cancel_on_hangup()

@@ -8,21 +8,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Final, NoReturn
+from typing import Final
 
 import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import body, clientside, headers
-from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
 from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import Relay
 from litellm.router.router import Served
-from litellm.types.calls import Json, Op
+from litellm.types.calls import Json, Op, as_object
 
 Sending = Callable[[], Awaitable[None]]
 
@@ -50,9 +49,12 @@ async def serve(snapshot: Snapshot, exchange: Exchange, route: Route, metrics: M
     snapshot.auth.check(exchange.headers)
     exchange.cancel_on_hangup()
     raw = await exchange.body(snapshot.max_body)
-    read = body.read(route.op, raw, route.path, route.model or snapshot.default_model, exchange.call_id)
+    named = route.model or exchange.query("model")
+    read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
-    group = snapshot.router.deployments.group(ask.model) or _unknown(route.path, ask.model)
+    group = snapshot.router.deployments.group(ask.model)
+    if not group:
+        raise body.unknown_model(route.path, ask.model)
     exchange.model = group[0].model_name
     if exchange.headers.keys() & _STEERING.keys():
         ours = {**_steered(exchange), **ours}
@@ -62,7 +64,8 @@ async def serve(snapshot: Snapshot, exchange: Exchange, route: Route, metrics: M
     retries = clientside.retries(ours) if ours else None
     if ask.stream:
         streamed = await snapshot.router.stream(ask, group, retries)
-        return partial(_stream, exchange, streamed, ask.model, read.usage_wanted, metrics)
+        splicer = Splicer(ask.model, read.usage_wanted, streamed.result.decode)
+        return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
     served = await snapshot.router.send(ask, group, retries)
     return partial(_answer, exchange, served, ask.model, metrics)
 
@@ -73,7 +76,7 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     exchange.upstream_seconds = reply.seconds
     if "model" in wire:
         wire["model"] = asked
-    usage = wire.get("usage")
+    usage = as_object(wire.get("usage"))
     if usage:
         metrics.used(exchange.model, usage)
     body = orjson.dumps(wire)
@@ -82,26 +85,17 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
 
 
 async def _stream(
-    exchange: Exchange, served: Served[EventStream], asked: str, usage_wanted: bool, metrics: Metrics
+    exchange: Exchange, served: Served[EventStream], splicer: Splicer, silence: float, metrics: Metrics
 ) -> None:
     stream = served.result
     exchange.upstream_seconds = stream.seconds
     fields = headers.of_call(headers.SSE, exchange, served.deployment, served.retries, stream.headers, perf_counter())
-    relay = Relay(exchange, stream, Splicer(asked, usage_wanted, stream.decode))
     try:
-        await relay.run(fields)
+        await Relay(exchange, stream, splicer, silence).run(fields)
     finally:
-        if relay.splicer.usage:
-            metrics.used(exchange.model, relay.splicer.usage)
+        if splicer.usage:
+            metrics.used(exchange.model, splicer.usage)
 
 
 def _steered(exchange: Exchange) -> Json:
     return {name: exchange.header(header) for header, name in _STEERING.items() if header in exchange.headers}
-
-
-def _unknown(path: str, model: str) -> NoReturn:
-    raise ProxyError(
-        400,
-        f"{path}: Invalid model name passed in model={model}. Call `/v1/models` to view available models for your key.",
-        param="model",
-    )

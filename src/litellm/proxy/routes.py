@@ -5,7 +5,6 @@ Everything that is not here goes to the management app (`admin/`), behind the sa
 
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote
 
 from litellm.proxy.inference import Route
 from litellm.types.calls import Op
@@ -36,7 +35,7 @@ def inference(path: str) -> Route | None:
             for end, op in _ENDPOINTS.items():
                 model = path.removeprefix(prefix).removesuffix(end)
                 if path.endswith(end) and model:
-                    return Route(op, end, unquote(model))
+                    return Route(op, end, model)
     return None
 
 

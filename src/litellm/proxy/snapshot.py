@@ -32,13 +32,17 @@ _OPENAI_NAMES: Final = frozenset[str]().union(*names.OPENAI.values())
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`version` counts the configs this process has served; `max_body` is in bytes."""
+    """`version` counts the configs this process has served; `max_body` is in bytes.
+
+    `commit_seconds`: how long a stream's status line waits for an event, and how often a comment follows it then.
+    """
 
     config: Config
     router: Router
     auth: Auth
     default_model: str | None
     max_body: int
+    commit_seconds: float
     version: int = 1
 
 
@@ -48,19 +52,21 @@ def build(config: Config, engine: Engine, environ: Mapping[str, str], version: i
     general, routing = config.general_settings, config.router_settings
     deployments = Deployments([_deployment(entry, config, settings, environ) for entry in config.model_list])
     retries = _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES)
+    commit_seconds = _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
     return Snapshot(
         config=config,
         router=Router(
             deployments,
             engine,
             RetryPolicy(retries),
-            _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS),
+            commit_seconds,
         ),
         auth=Auth(
             general.master_key.get_secret_value() if general.master_key else None, general.litellm_key_header_name
         ),
         default_model=deployments.names[0] if len(deployments.names) == 1 and "*" not in deployments.names[0] else None,
         max_body=int(_first(general.max_request_size_mb, DEFAULT_MAX_BODY_MB) * 1024 * 1024),
+        commit_seconds=commit_seconds,
         version=version,
     )
 

@@ -13,26 +13,34 @@ from litellm.proxy import errors
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.splice import DONE, Splicer
 
-KEEPALIVE_SECONDS: Final = 15.0
 KEEPALIVE: Final = b": keep-alive\n\n"
 AFTER_DONE_SECONDS: Final = 1.0  # an upstream that has said [DONE] gets this long to end its answer
 
 
 class Relay:
-    """One stream on its way out. `run` returns when the caller has all of it; `splicer` then knows what it was."""
+    """One stream on its way out. `run` returns when the caller has all of it; `splicer` then knows what it was.
 
-    __slots__ = ("_catching_up", "_exchange", "_finished", "_last", "_loop", "_queue", "_stream", "_timer", "splicer")
+    When nothing has gone out for `silence` seconds a comment does, so that nobody between takes the line for dead. An
+    upstream's own comments keep the line open likewise, but not for longer than events may be apart.
+    """
 
-    def __init__(self, exchange: Exchange, stream: EventStream, splicer: Splicer) -> None:
+    __slots__ = (
+        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_queue", "_silence",
+        "_splicer", "_stream", "_timer",
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, stream: EventStream, splicer: Splicer, silence: float) -> None:
         self._exchange = exchange
         self._stream = stream
-        self.splicer = splicer
+        self._splicer = splicer
+        self._silence = silence
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._queue: list[bytes] = []
         self._catching_up: asyncio.Task[None] | None = None
-        self._last = self._loop.time()
-        self._timer = self._loop.call_later(KEEPALIVE_SECONDS, self._keep_alive)
+        self._last = self._event_at = self._loop.time()  # when something went out; when the last event was there
+        self._events = 0  # as many there were then
+        self._timer = self._loop.call_later(silence, self._tick)
 
     async def run(self, fields: bytes) -> None:
         """Sends the status line and everything after it. Cancelled when the caller hangs up; closes the upstream."""
@@ -54,23 +62,23 @@ class Relay:
     # The stream's side (a Sink).
 
     def data(self, data: bytes, /) -> None:
-        if self._finished.done():
+        splicer = self._splicer
+        if splicer.done or self._finished.done():  # an upstream that goes on after its last word is not listened to
             return
-        self._last = self._loop.time()
-        out = self.splicer.feed(data)
+        out = splicer.feed(data)
         if out:
             self._write(out)
-        if self.splicer.error is not None:
-            self._fail(self.splicer.error)
-        elif self.splicer.done:
+        if splicer.error is not None:
+            self._fail(splicer.error)
+        elif splicer.done:
             self._timer.cancel()
             self._timer = self._loop.call_later(AFTER_DONE_SECONDS, self._finish)
 
     def end(self, error: e.LiteLLMError | None, /) -> None:
         if self._finished.done():
             return
-        splicer = self.splicer
-        rest = splicer.flush()
+        splicer = self._splicer
+        rest = splicer.flush() if error is None else b""
         if rest:
             self._write(rest)
         problem = splicer.error or (None if splicer.ended_well else error or _cut_off())
@@ -83,7 +91,6 @@ class Relay:
 
     def _fail(self, error: e.LiteLLMError) -> None:
         """A failure after the status line is an error event, never a silent end."""
-        self.splicer.error = error
         self._write(b"data: %b\n\n" % errors.encoded(error))
         self._finish()
 
@@ -91,15 +98,21 @@ class Relay:
         if not self._finished.done():
             self._finished.set_result(None)
 
-    def _keep_alive(self) -> None:
-        """A comment when nothing has gone out for a while, so that nobody between takes the line for dead."""
-        silent = self._loop.time() - self._last
-        if silent >= KEEPALIVE_SECONDS * 0.99:
+    def _tick(self) -> None:
+        now = self._loop.time()
+        if self._splicer.events != self._events or self._catching_up is not None:
+            self._events, self._event_at = self._splicer.events, now
+        overdue = self._stream.overdue(now - self._event_at)
+        if overdue is not None:
+            self._fail(overdue)
+            return
+        if now - self._last >= self._silence * 0.99 and self._catching_up is None:
             self._write(KEEPALIVE)
-            silent = 0.0
-        self._timer = self._loop.call_later(KEEPALIVE_SECONDS - silent, self._keep_alive)
+        wait = self._silence - (now - self._last)
+        self._timer = self._loop.call_later(wait if wait > 0 else self._silence, self._tick)
 
     def _write(self, data: bytes) -> None:
+        self._last = self._loop.time()
         if self._catching_up is not None:
             self._queue.append(data)
         elif not self._exchange.write(data):
