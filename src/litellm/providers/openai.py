@@ -126,6 +126,8 @@ class ChunkDecoder:
         return self._chunks(events)
 
     def end(self) -> list[Json]:
+        if self.error is not None:
+            return []
         chunks = self._chunks(self._sse.end())
         if isinstance(self.error, e.APIResponseValidationError):  # an event that was cut off is no malformed one
             self.error = None
