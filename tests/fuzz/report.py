@@ -8,20 +8,22 @@ from typing import Any
 
 @dataclass
 class Report:
-    """`statuses` counts every answer, `inference` those of inference routes; `wrong` says what must not be."""
+    """`statuses` counts every answer, `inference` those of inference routes; `wrong` says what must
+    not be."""
 
     name: str
     seed: int
     statuses: Counter[int] = field(default_factory=Counter)
     inference: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    allowed: frozenset[int] = frozenset()
 
     def saw(self, status: int, inference: bool, body: bytes, what: str) -> None:
-        """One answer. A server error, or an error in another shape than OpenAI's, is wrong."""
+        """One answer. A server error that is not `allowed`, or an error in another shape than OpenAI's, is wrong."""
         self.statuses[status] += 1
         if inference:
             self.inference[status] += 1
-        if status >= 500 or (status >= 400 and not (body == b"" or well_formed(body))):
+        if (status >= 500 and status not in self.allowed) or (status >= 400 and not (body == b"" or well_formed(body))):
             self.wrong.append(f"{status} {body[:300]!r} for {what[:1500]}")
 
     def check(self) -> None:
