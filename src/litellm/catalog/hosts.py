@@ -30,6 +30,8 @@ class Host:
     force: dict[str, Any] = field(default_factory=dict[str, Any])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     """Further headers; `{api_key}` stands for the key."""
+    header_env: dict[str, str] = field(default_factory=dict[str, str])
+    """Headers whose text an environment variable holds; not sent while it is unset."""
     model_prefix: str = ""
     """Put before a model name that is a single word (fireworks.ai: `accounts/<whose>/models/<name>` is a full name)."""
     flatten_content: bool = False

@@ -4,7 +4,7 @@ The order in which each is looked for is litellm-contract 2.1 and 2.2. Nothing h
 an argument.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ CONNECT_SECONDS: Final = 10.0
 DEFAULT_SECONDS: Final = 600.0
 
 # Names that LiteLLM's users write for a provider that has another name here.
-ALIASES: Final = {"text-completion-openai": "openai", "custom_openai": "openai", "openai_like": "openai"}
+ALIASES: Final = {"text-completion-openai": "openai"}
 
 _OPENAI_MODELS: Final = (
     "gpt-", "chatgpt-", "o1", "o3", "o4", "ft:gpt-", "text-embedding-", "davinci", "babbage", "dall-e", "whisper",
@@ -102,7 +102,7 @@ def resolve(wish: Wish, settings: Settings, environment: Mapping[str, str], key_
         base_url=base,
         api_key=key,
         organization=_organization(name, wish, settings, environment),
-        headers=(*(settings.headers or {}).items(), *wish.headers),
+        headers=(*_from_variables(name, environment), *(settings.headers or {}).items(), *wish.headers),
         timeouts=wish.timeouts or timeouts(settings.request_timeout or DEFAULT_SECONDS),
         tls=wish.tls or tls(None, settings, environment),
         drop_params=wish.drop_params or settings.drop_params,
@@ -138,6 +138,13 @@ _KEY_SETTINGS: Final = {
     "together_ai": "togetherai_api_key",
     "xai": "xai_key",
 }
+
+
+def _from_variables(name: str, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Headers with which a user tells a host who is calling (OpenRouter: `OR_SITE_URL`, `OR_APP_NAME`)."""
+    for header, variable in hosts.rows()[name].header_env.items():
+        if environment.get(variable):
+            yield header, environment[variable]
 
 
 def _organization(name: str, wish: Wish, settings: Settings, environment: Mapping[str, str]) -> str | None:
