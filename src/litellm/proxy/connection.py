@@ -29,16 +29,30 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
-from http import HTTPStatus
 from time import time
 from typing import Any, Final, NamedTuple, cast
-from urllib.parse import unquote
 
 import httptools
-import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from litellm.proxy.refusals import (
+    BAD_CONNECT,
+    BAD_REQUEST,
+    CRASHED,
+    LARGE_HEAD,
+    PIPELINED,
+    SLOW_BODY,
+    SLOW_HEAD,
+    STATUS_LINES,
+    TOO_MANY,
+    Refusal,
+    Refused,
+    check_head,
+    refusal_wire,
+    split_target,
+)
 
 if sys.platform == "linux":
     from fcntl import ioctl
@@ -71,55 +85,14 @@ JOIN_MAX: Final = 65536  # above this, copying a body behind its head costs more
 _ASGI: Final = {"version": "3.0", "spec_version": "2.4"}
 _DISCONNECT: Final[Message] = {"type": "http.disconnect"}
 _HUNDRED_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _BODYLESS: Final = frozenset({204, 304})
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 _EVER: Final = float("inf")
 
 
-class Refusal(NamedTuple):
-    """An answer of the server's own, after which the connection closes."""
-
-    status: int
-    type: str
-    message: str
-    retry_after: int | None = None
-
-
-BAD_REQUEST: Final = Refusal(400, "invalid_request_error", "Invalid HTTP request.")
-BAD_HOST: Final = Refusal(400, "invalid_request_error", "A request needs exactly one Host header.")
-BAD_CONNECT: Final = Refusal(400, "invalid_request_error", "CONNECT is not supported.")
-SLOW_HEAD: Final = Refusal(408, "timeout_error", "The request's head did not arrive in time.")
-SLOW_BODY: Final = Refusal(408, "timeout_error", "The request's body stopped arriving.")
-LARGE_HEAD: Final = Refusal(431, "invalid_request_error", "The request's headers are too large.")
-MANY_HEADERS: Final = Refusal(431, "invalid_request_error", "The request has too many headers.")
-BAD_CODING: Final = Refusal(501, "invalid_request_error", "The only supported transfer coding is chunked.")
-BAD_VERSION: Final = Refusal(505, "invalid_request_error", "The only supported versions are HTTP/1.1 and HTTP/1.0.")
-CRASHED: Final = Refusal(500, "internal_server_error", "Internal server error.")
-TOO_MANY: Final = Refusal(503, "service_unavailable_error", "Too many connections, try again later.", 1)
-PIPELINED: Final = Refusal(503, "service_unavailable_error", "Too many requests in one pipeline.", 1)
-
-
-def refusal_wire(refusal: Refusal, date: bytes) -> bytes:
-    """The whole answer: head, and OpenAI's error object with the status as a string in `code`."""
-    error = {"message": refusal.message, "type": refusal.type, "param": None, "code": str(refusal.status)}
-    body = orjson.dumps({"error": error})
-    retry = b"" if refusal.retry_after is None else b"retry-after: %d\r\n" % refusal.retry_after
-    return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%bconnection: close\r\n\r\n%b" % (
-        _STATUS_LINES[refusal.status], len(body), retry, date, body
-    )  # fmt: skip
-
-
 class CallerGone(ConnectionError):
     """Raised by `send` once nobody is there to read."""
-
-
-class _Refused(Exception):
-    """Carries a refusal out of the parser's callbacks, which stops the parser where it is."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        self.refusal = refusal
 
 
 class Bounds(NamedTuple):
@@ -170,6 +143,7 @@ class Hub(ServerState):
 
     def tick(self) -> None:
         """The one timer: the clock, the date, and every connection's bounds."""
+        self._timer = self.loop.call_later(self.interval, self.tick)  # first: nothing below may end it
         now = self.loop.time()
         self.lag = max(0.0, now - self.now - self.interval)
         self.now = now
@@ -179,7 +153,6 @@ class Hub(ServerState):
             self.date = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
         for connection in tuple(self.open):
             connection.check(now)
-        self._timer = self.loop.call_later(self.interval, self.tick)
 
     def gone(self, connection: "Connection") -> None:
         self.open.discard(connection)
@@ -329,13 +302,13 @@ class Connection(HttpToolsProtocol):
         parser, hub = self.parser, self.hub
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
-                raise _Refused(BAD_CONNECT)
+                raise Refused(BAD_CONNECT)
             return  # the parser stops here: see _decline_upgrade
         headers, self.headers = self.headers, []  # trailers go into the second list, which nobody reads
         version = parser.get_http_version()
         fields = dict(headers)
-        _check_head(version, headers, fields, hub.limits.headers)
-        path, raw_path, query = _target(self.url)
+        check_head(version, headers, fields, hub.limits.headers)
+        path, raw_path, query = split_target(self.url)
         self.overhead = 0
         self.phase = BODY
         self.since = hub.now
@@ -377,7 +350,7 @@ class Connection(HttpToolsProtocol):
         """A pipelined request waits. Reading goes on a while: that is how a hang-up is noticed."""
         if len(self.queue) >= PIPELINE_MAX:
             self.reading = None
-            raise _Refused(PIPELINED)
+            raise Refused(PIPELINED)
         self.queue.append(exchange)
         if len(self.queue) >= PIPELINE_PAUSE:
             self.flow.pause_reading()
@@ -386,7 +359,7 @@ class Connection(HttpToolsProtocol):
 
     def room(self, exchange: "Exchange") -> None:
         """The app has taken what there was of a body: read on."""
-        if exchange is self.reading and self.flow.read_paused:
+        if exchange is self.reading and self.flow.read_paused and not self.transport.is_closing():
             self.since = self.hub.now
             self.flow.resume_reading()
 
@@ -649,7 +622,7 @@ class Exchange:
         self.expects_continue = False
         if self.connection.closes_after(self):
             self.keep_alive = False
-        status_line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        status_line = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
         self.head = b"%b%b%b%b\r\n" % (status_line, self.connection.hub.date, fields, self._frame(status))
 
     def answer(self, status: int, fields: bytes, body: bytes) -> None:
@@ -745,52 +718,12 @@ def _field_name(name: bytes) -> bytes:
     return name.lower()
 
 
-def _check_head(version: str, headers: list[tuple[bytes, bytes]], fields: dict[bytes, bytes], limit: int) -> None:
-    """What llhttp leaves open: RFC 9112, 3.2 (one Host) and 6.1 (codings nobody here knows; none in HTTP/1.0).
-
-    `fields` is `headers` without repetitions.
-    """
-    if len(headers) > limit:
-        raise _Refused(MANY_HEADERS)
-    if version != "1.1" and version != "1.0":
-        raise _Refused(BAD_VERSION)
-    if b"host" not in fields and version == "1.1":
-        raise _Refused(BAD_HOST)
-    if len(fields) != len(headers):
-        names = [name for name, _ in headers]
-        if names.count(b"host") > 1:
-            raise _Refused(BAD_HOST)
-        if names.count(b"transfer-encoding") > 1:
-            raise _Refused(BAD_CODING)
-    coding = fields.get(b"transfer-encoding")
-    if coding is not None:
-        if version == "1.0":
-            raise _Refused(BAD_REQUEST)
-        if coding.lower() != b"chunked":
-            raise _Refused(BAD_CODING)
-
-
-def _target(url: bytes) -> tuple[str, bytes, bytes]:
-    """A request target as (path, raw path, query): origin form, absolute form, or `*`."""
-    raw_path, _, query = url.partition(b"?")
-    if raw_path[:1] != b"/" and raw_path != b"*":
-        try:
-            parts = httptools.parse_url(url)
-        except httptools.HttpParserInvalidURLError:
-            raise _Refused(BAD_REQUEST) from None
-        raw_path, query = parts.path or b"/", parts.query or b""
-    if b"#" in url or not raw_path.isascii():
-        raise _Refused(BAD_REQUEST)
-    path = raw_path.decode()
-    return unquote(path) if "%" in path else path, raw_path, query
-
-
 def _reason(error: httptools.HttpParserError) -> Refusal:
     """Why the parser stopped: a rule of ours, a fault of ours, or the grammar."""
     if not isinstance(error, httptools.HttpParserCallbackError):
         return BAD_REQUEST
     cause = error.__context__
-    if isinstance(cause, _Refused):
+    if isinstance(cause, Refused):
         return cause.refusal
     log.error("a parser callback failed", exc_info=cause)
     return CRASHED
