@@ -32,10 +32,10 @@ def inference(path: str) -> Route | None:
         return known
     for prefix in PREFIXES:
         if path.startswith(prefix):
+            rest = path.removeprefix(prefix)
             for end, op in _ENDPOINTS.items():
-                model = path.removeprefix(prefix).removesuffix(end)
-                if path.endswith(end) and model:
-                    return Route(op, end, model)
+                if rest.endswith(end) and rest != end:
+                    return Route(op, end, rest.removesuffix(end))
     return None
 
 
