@@ -1,7 +1,7 @@
 """One gateway for all fuzzers of a module, in front of a healthy upstream, and what must hold when they are done."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -25,6 +25,17 @@ def target(shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFac
         ask(gateway)
         assert settled(gateway, before + SPARE_FDS, 30), f"{before} descriptors before, {gateway.usage().fds} after"
         assert "Traceback" not in gateway.log and "ERROR" not in gateway.log, gateway.log[-4000:]
+
+
+@pytest.fixture
+def tell(capfd: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints past pytest's capture: the counts are shown whether a test passes or not."""
+
+    def say(text: str) -> None:
+        with capfd.disabled():
+            print(f"\n{text}", end="", flush=True)
+
+    return say
 
 
 def ask(gateway: Gateway) -> None:

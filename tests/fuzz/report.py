@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +27,11 @@ class Report:
         if (status >= 500 and status not in self.allowed) or (status >= 400 and not (body == b"" or well_formed(body))):
             self.wrong.append(f"{status} {body[:300]!r} for {what[:1500]}")
 
-    def check(self) -> None:
-        """Print the counts; fail if anything was wrong."""
-        total, inference = self.statuses.total(), self.inference.total()
-        ok = sum(count for status, count in self.inference.items() if 200 <= status < 300)
-        print(f"\n{self.name}: {total} answers (seed {self.seed}), {inference} on inference routes, {ok} of them 2xx; "
-              f"by status {dict(sorted(self.statuses.items()))}")  # fmt: skip
+    def check(self, tell: Callable[[str], None]) -> None:
+        """Say the counts; fail if anything was wrong."""
+        statuses, inference = dict(sorted(self.statuses.items())), self.inference.total()
+        shares = f", {inference} on inference routes, {self.succeeded} of them 2xx" if inference else ""
+        tell(f"{self.name}: {self.statuses.total()} answers{shares}; by status {statuses}; seed {self.seed}")
         assert not self.wrong, f"seed {self.seed}, {len(self.wrong)} wrong:\n" + "\n".join(self.wrong[:10])
 
     @property

@@ -79,7 +79,9 @@ ACTS: Final[tuple[Callable[[Caller, int], None], ...]] = (
 )
 
 
-def test_memory_and_descriptors_stay_where_they_are(shared_upstream: UpstreamThread, tmp_path: Path) -> None:
+def test_memory_and_descriptors_stay_where_they_are(
+    shared_upstream: UpstreamThread, tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     number = fuzz_requests() * count(10, 5)
     with Gateway(CONFIG.format(base=shared_upstream.base_url, key=MASTER_KEY), tmp_path) as gateway:
         warm = Caller(gateway)
@@ -92,7 +94,7 @@ def test_memory_and_descriptors_stay_where_they_are(shared_upstream: UpstreamThr
         shared_upstream.requests.clear()
         statuses += run(gateway, range(number // 2, number))
         grown = resident(gateway, fds) - half
-        print(f"\nmemory: {statuses.total()} requests, {half} KiB at half, grown by {grown} KiB since; "
+        tell(f"memory: {statuses.total()} requests, {half} KiB at half, grown by {grown} KiB since; "
               f"by status {dict(sorted(statuses.items()))}")  # fmt: skip
     assert statuses.total() == number
     assert set(statuses) == {200, 400, 401, 404, 500}

@@ -23,7 +23,7 @@ INFERENCE_SHARE: Final = 0.75
 FITTING_SHARE: Final = 0.6
 
 
-def test_schemathesis_finds_no_server_error(target: Gateway) -> None:
+def test_schemathesis_finds_no_server_error(target: Gateway, tell: Callable[[str], None]) -> None:
     number, report = fuzz_requests(), Report("schemathesis", fuzz_seed())
     schema = schemathesis.openapi.from_dict(tempered(json.loads(target.get("/openapi.json")[1])))
     operations = [found.ok() for found in schema.get_all_operations()]
@@ -34,7 +34,7 @@ def test_schemathesis_finds_no_server_error(target: Gateway) -> None:
             each = -(-int(number * share) // len(group))
             for operation in group:
                 fuzz(operation, each, sender(target, session, report, group is inference), report.seed)
-    report.check()
+    report.check(tell)
     assert report.statuses.total() >= number
     assert report.inference.total() >= number / 2
     assert report.succeeded >= number / 20

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ REQUESTS: Final = st.tuples(
 )
 
 
-def test_any_value_of_any_parameter_is_answered_or_refused(target: Gateway) -> None:
+def test_any_value_of_any_parameter_is_answered_or_refused(target: Gateway, tell: Callable[[str], None]) -> None:
     number, report = fuzz_requests(), Report("parameters", fuzz_seed())
     connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60)
 
@@ -70,12 +71,12 @@ def test_any_value_of_any_parameter_is_answered_or_refused(target: Gateway) -> N
 
     each()
     connection.close()
-    report.check()
+    report.check(tell)
     assert report.statuses.total() >= number * 0.9
     assert report.succeeded >= number / 20 and report.statuses[400] >= number / 20
 
 
-def test_every_name_with_every_kind_of_value(target: Gateway) -> None:
+def test_every_name_with_every_kind_of_value(target: Gateway, tell: Callable[[str], None]) -> None:
     """The same as a table: no name is left to chance."""
     report, random = Report("every parameter", fuzz_seed()), Random(fuzz_seed())
     kinds: list[Any] = [None, True, -1, 0, 3, 10**9, 2**64, 0.5, "", "text", [], ["a"], [[1]], {}, {"a": {"b": [None]}}]
@@ -86,5 +87,5 @@ def test_every_name_with_every_kind_of_value(target: Gateway) -> None:
             body = BODIES[path] | {"stream": random.random() < 0.3} | {name: value}
             status, answer = target.post(path, body)
             report.saw(status, True, answer, f"{path} {json.dumps(body)}")
-    report.check()
+    report.check(tell)
     assert report.succeeded > len(NAMES)

@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -85,13 +86,15 @@ class Seen:
             self.report.saw(status, False, b"", repr(data[:1500]))
 
 
-def test_bytes_of_any_kind_are_answered_or_refused(target: Gateway, shared_upstream: UpstreamThread) -> None:
+def test_bytes_of_any_kind_are_answered_or_refused(
+    target: Gateway, shared_upstream: UpstreamThread, tell: Callable[[str], None]
+) -> None:
     number, report = fuzz_requests(), Report("raw bytes", fuzz_seed(), allowed=REFUSED)
     seen = Seen(report)
     asyncio.run(attack_all(target, number, report.seed, seen))
     for kind, counts in sorted(seen.kinds.items()):
-        print(f"\n  {kind}: {dict(sorted(counts.items()))} (0: no answer)", end="")
-    report.check()
+        tell(f"  {kind}: {dict(sorted(counts.items()))} (0: no answer)")
+    report.check(tell)
     assert sum(counts.total() for counts in seen.kinds.values()) >= number
     assert {200, 400, 431} <= set(report.statuses) and report.statuses[400] > number / 20
     assert set(seen.kinds) == {make.__name__ for make in ATTACKS}
