@@ -18,6 +18,7 @@ LONG_FUNCTIONS = {
 }
 BROAD = {
     "engine/streams.py": "closes the stream of a caller who has gone",
+    "proxy/admin/app.py": "what a route raised travels past Starlette's own error page to the gateway's",
     "proxy/app.py": "the gateway's error page: a defect of ours is a logged 500, never a dead connection",
     "proxy/connection.py": "the outermost edge of a connection: nothing may leave it open or end the server",
     "proxy/server.py": "a new configuration may fail in any way; the old one goes on serving",
