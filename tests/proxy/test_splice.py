@@ -183,7 +183,10 @@ def test_every_byte_is_a_place_to_cut() -> None:
 
 def test_only_the_name_changes_and_not_another_byte() -> None:
     """Spaces, order, unknown fields, `created`, nulls: as they came."""
-    odd = b'data: {"z": null, "model": "up-1", "created": 1.50, "big": 123456789012345678901234567890, "choices": [ {"delta": {"content": "a"}, "finish_reason": null} ]}\n\n'
+    odd = (
+        b'data: {"z": null, "model": "up-1", "created": 1.50, "big": 123456789012345678901234567890, '
+        b'"choices": [ {"delta": {"content": "a"}, "finish_reason": null} ]}\n\n'
+    )
     out, _ = run([odd * 5])
     assert out == odd.replace(b'"up-1"', b'"mine"') * 5
 

@@ -198,8 +198,13 @@ def _render(items: Iterable[tuple[str, float]]) -> str:
     for family, (kind, text) in HELP.items():
         lines += [f"# HELP {family} {text}.", f"# TYPE {family} {kind}"]
         own = {n: v for n, v in sums.items() if n == family or n.startswith((f"{family}{{", f"{family}_"))}
-        lines += _histogram_lines(family, own) if kind == "histogram" else [f"{n} {v:g}" for n, v in own.items()]
+        lines += _histogram_lines(family, own) if kind == "histogram" else [f"{n} {_number(v)}" for n, v in own.items()]
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    """Every digit of it: a count above a million is still a count."""
+    return repr(value).removesuffix(".0")
 
 
 def _histogram_lines(family: str, own: dict[str, float]) -> list[str]:
@@ -209,11 +214,11 @@ def _histogram_lines(family: str, own: dict[str, float]) -> list[str]:
     for name, value in own.items():
         if name.startswith(f"{family}_sum"):
             total = 0.0
-            lines.append(f"{name} {value!r}")
+            lines.append(f"{name} {_number(value)}")
             continue
         total += value
-        lines.append(f"{name} {total:g}")
+        lines.append(f"{name} {_number(total)}")
         labels, _, bound = name.partition("_bucket")[2].rpartition(",le=")
         if bound.startswith('"+Inf"'):
-            lines.append(f"{family}_count{labels}}} {total:g}")
+            lines.append(f"{family}_count{labels}}} {_number(total)}")
     return lines
