@@ -17,6 +17,19 @@ _NAMES = {
         "litellm.sdk.main": "completion acompletion embedding aembedding text_completion atext_completion",
         "litellm.sdk.streaming": "CustomStreamWrapper",
         "litellm.sdk.builder": "stream_chunk_builder",
+        "litellm.sdk.costs": """
+            completion_cost cost_per_token get_response_cost_from_hidden_params response_cost_calculator""",
+        "litellm.sdk.models": """
+            OPENAI_CHAT_COMPLETION_PARAMS check_valid_key get_llm_provider get_max_tokens get_model_cost_map
+            get_model_info get_supported_openai_params get_valid_models model_cost model_list models_by_provider
+            openai_compatible_providers provider_list register_model supports_audio_input supports_audio_output
+            supports_computer_use supports_embedding_image_input supports_function_calling
+            supports_native_streaming supports_native_structured_output supports_parallel_function_calling
+            supports_pdf_input supports_prompt_caching supports_reasoning supports_response_schema
+            supports_system_messages supports_tool_choice supports_url_context supports_vision supports_web_search
+            validate_environment""",
+        "litellm.sdk.tokens": """
+            create_pretrained_tokenizer create_tokenizer decode encode encoding token_counter trim_messages""",
         "litellm.exceptions": """
             APIConnectionError APIError APIResponseValidationError AuthenticationError AzureOpenAIError BadGatewayError
             BadRequestError BlockedPiiEntityError BudgetExceededError ContentPolicyViolationError
@@ -72,13 +85,16 @@ if TYPE_CHECKING:
 
     from litellm.exceptions import *  # noqa: F403
     from litellm.sdk.builder import stream_chunk_builder as stream_chunk_builder
+    from litellm.sdk.costs import *  # noqa: F403
     from litellm.sdk.main import acompletion as acompletion
     from litellm.sdk.main import aembedding as aembedding
     from litellm.sdk.main import atext_completion as atext_completion
     from litellm.sdk.main import completion as completion
     from litellm.sdk.main import embedding as embedding
     from litellm.sdk.main import text_completion as text_completion
+    from litellm.sdk.models import *  # noqa: F403
     from litellm.sdk.streaming import CustomStreamWrapper as CustomStreamWrapper
+    from litellm.sdk.tokens import *  # noqa: F403
     from litellm.types.utils import *  # noqa: F403
 
     # The settings; a test compares them with litellm/settings.py.
@@ -157,7 +173,6 @@ if TYPE_CHECKING:
     disable_token_counter: bool
     include_cost_in_streaming_usage: bool
     max_budget: float
-    model_cost: dict[str, dict[str, Any]]
     model_cost_map_url: str
     _current_cost: float
     default_internal_user_params: dict[str, Any] | None

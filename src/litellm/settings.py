@@ -149,7 +149,6 @@ class Settings:
     disable_token_counter: bool = False
     include_cost_in_streaming_usage: bool = False
     max_budget: float = 0.0
-    model_cost: dict[str, Table] = made(dict[str, Table])
     model_cost_map_url: str = ""
     _current_cost: float = 0.0
 

@@ -52,12 +52,14 @@ _SIZES: Final = ("low", "medium", "high")
 
 
 def find(model: str, provider: str | None = None, table: Table | None = None) -> str | None:
-    """The name of a model's row, None if there is none.
+    """The name of a model's row, None if there is none. `provider` may stand before the model's name instead.
 
     A bare name counts only if its row is of the provider in question: somebody's own server may call a model `gpt-4o`,
     and charges nothing for it.
     """
     known = rows() if table is None else table
+    prefix, slash, _ = model.partition("/")
+    provider = provider or (prefix if slash else None)
     for name in _spellings(model, provider):
         found = known.get(name)
         if found is not None and _is_of(found, name, provider):
@@ -70,16 +72,15 @@ def _spellings(model: str, provider: str | None) -> Iterator[str]:
     if provider:
         yield f"{provider}/{model}"
     yield model
-    prefix, _, rest = model.partition("/")
-    if rest and (provider or prefix) == prefix:
-        yield rest
+    bare = model.removeprefix(f"{provider}/")
+    yield bare
     last = model.rpartition("/")[2]
-    if provider == "bedrock" or prefix == "bedrock":  # bedrock/converse/m, bedrock/us-east-1/m
+    if provider == "bedrock":  # bedrock/converse/m, bedrock/us-east-1/m
         yield last
-    if provider == "fireworks_ai" or prefix == "fireworks_ai":
+    if provider == "fireworks_ai":
         yield f"fireworks_ai/accounts/fireworks/models/{last}"
-    if last.startswith("ft:"):  # ft:gpt-4o-2024-08-06:org::id
-        yield ":".join(last.split(":")[:2])
+    if bare.startswith("ft:"):  # ft:gpt-4o-2024-08-06:org::id
+        yield ":".join(bare.split(":")[:2])
 
 
 def _is_of(found: Mapping[str, Any], name: str, provider: str | None) -> bool:

@@ -26,7 +26,7 @@ def estimate_tokens(text: str) -> int:
 
 def estimate_messages(messages: Iterable[Any]) -> int:
     """The prompt that a list of chat messages (dicts, or objects with `model_dump`) makes."""
-    return PRIMING + sum(PER_MESSAGE + _estimate(_plain(message)) for message in messages)
+    return PRIMING + sum(PER_MESSAGE + _estimate(plain(message)) for message in messages)
 
 
 def _estimate(value: Any) -> int:
@@ -43,5 +43,5 @@ def _estimate(value: Any) -> int:
     return 0
 
 
-def _plain(message: Any) -> Any:
+def plain(message: Any) -> Any:
     return message.model_dump() if hasattr(message, "model_dump") else message
