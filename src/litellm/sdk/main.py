@@ -11,14 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from litellm import exceptions as e
+from litellm.engine import listeners
 from litellm.engine.engine import Reply
+from litellm.engine.events import Record
 from litellm.engine.streams import EventStream
 from litellm.router.deployments import Deployment
-from litellm.sdk import portal
+from litellm.sdk import callbacks, portal
 from litellm.sdk.ask import Request, request_of
 from litellm.sdk.client import client
 from litellm.sdk.hidden import hidden_params
 from litellm.sdk.streaming import CustomStreamWrapper
+from litellm.settings import settings
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op, Target
 
@@ -76,7 +79,7 @@ async def acompletion(
     `model` is `provider/name` (`openai/mistral`); `base_url` wins over `api_base`. Unknown keywords go to the endpoint.
     Returns a ModelResponse, or with `stream=True` a CustomStreamWrapper. Raises the errors of `litellm.exceptions`.
     """
-    return await _call("chat", locals())
+    return await _call("chat", True, locals())
 
 
 def completion(
@@ -131,7 +134,7 @@ def completion(
     Returns a ModelResponse, or with `stream=True` a CustomStreamWrapper. Raises the errors of `litellm.exceptions`.
     """
     given = locals()
-    return portal.run_sync(lambda: _call("chat", given))
+    return portal.run_sync(lambda: _call("chat", False, given))
 
 
 async def aembedding(
@@ -149,7 +152,7 @@ async def aembedding(
     **kwargs: Any,
 ) -> Any:
     """Embeddings of `input`: a string, a list of strings, or token ids. Raises as `completion`."""
-    return await _call("embedding", locals())
+    return await _call("embedding", True, locals())
 
 
 def embedding(
@@ -168,7 +171,7 @@ def embedding(
 ) -> Any:
     """Embeddings of `input`: a string, a list of strings, or token ids. Raises as `completion`."""
     given = locals()
-    return portal.run_sync(lambda: _call("embedding", given))
+    return portal.run_sync(lambda: _call("embedding", False, given))
 
 
 async def atext_completion(
@@ -199,7 +202,7 @@ async def atext_completion(
     **kwargs: Any,
 ) -> Any:
     """One text completion of `prompt`: a string, a list of strings, or token ids. Returns, raises as `completion`."""
-    return await _call("completion", locals())
+    return await _call("completion", True, locals())
 
 
 def text_completion(
@@ -231,28 +234,51 @@ def text_completion(
 ) -> Any:
     """One text completion of `prompt`: a string, a list of strings, or token ids. Returns, raises as `completion`."""
     given = locals()
-    return portal.run_sync(lambda: _call("completion", given))
+    return portal.run_sync(lambda: _call("completion", False, given))
 
 
-async def _call(op: Op, given: dict[str, Any]) -> Any:
+async def _call(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     """`given` is a function's `locals()`: its named arguments and `kwargs`."""
-    started = time.perf_counter()
-    further = given.pop("kwargs")
+    further = given.pop("kwargs")  # first: what is unpacked must not hold it any more
     given = {**given, **further}
+    if listeners.are_there(settings):
+        return await _told(op, asynchronous, given)
+    return await _carry(op, asynchronous, given, None)
+
+
+async def _told(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
+    """The same, with callbacks that are told of it."""
+    record = callbacks.record_of(op, asynchronous, given)
+    try:
+        made = await _carry(op, asynchronous, given, record)
+    except BaseException as error:
+        if record is not None:
+            record.failed(error)
+        raise
+    if record is not None and not isinstance(made, CustomStreamWrapper):
+        record.succeeded(made, made._hidden_params)
+    return made
+
+
+async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: Record | None) -> Any:
+    started = time.perf_counter()
     request = request_of(op, given)
     ask = request.ask
     if op == "chat" and not given.get("messages"):
         raise e.BadRequestError(message="messages must be a non-empty list", llm_provider="", model=ask.model)
     deployment = Deployment("", ask.model, client.target(request.wish, mocked=ask.mock is not None))
-    if "mock_delay" in further or "mock_timeout" in further:
+    if "mock_delay" in given or "mock_timeout" in given:
         await _mocked_delay(given, request)
+    if ask.stream:
+        _ask_for_usage(ask.params, deployment.target, record)
+    if record is not None:
+        record.began(ask, deployment.target)
     router = await client.router()
     if not ask.stream:
         served = await router.send(ask, (deployment,), request.num_retries)
         return _response(op, request, deployment, served.result, started)
-    _ask_for_usage(ask.params, deployment.target)
     streamed = await router.stream(ask, (deployment,), request.num_retries)
-    return _stream(op, request, deployment, streamed.result)
+    return _stream(op, request, deployment, streamed.result, record)
 
 
 def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float) -> Any:
@@ -273,7 +299,9 @@ _MADE: Final[dict[Op, Callable[[Json], Any]]] = {
 }
 
 
-def _stream(op: Op, request: Request, deployment: Deployment, stream: EventStream) -> CustomStreamWrapper:
+def _stream(
+    op: Op, request: Request, deployment: Deployment, stream: EventStream, record: Record | None
+) -> CustomStreamWrapper:
     return CustomStreamWrapper(
         stream,
         op=op,
@@ -281,12 +309,13 @@ def _stream(op: Op, request: Request, deployment: Deployment, stream: EventStrea
         provider=deployment.target.provider,
         usage_asked=request.usage_asked,
         hidden_params=hidden_params(deployment, stream.headers, request.ask.params, request.ask.call_id),
+        record=record,
     )
 
 
-def _ask_for_usage(params: Json, target: Target) -> None:
-    """OpenAI itself always knows `stream_options`; another endpoint is asked for usage only if the caller does."""
-    if OPENAI_HOST in target.base_url:
+def _ask_for_usage(params: Json, target: Target, record: Record | None) -> None:
+    """OpenAI itself always knows `stream_options`; another endpoint is asked if the caller or a callback wants it."""
+    if OPENAI_HOST in target.base_url or (record is not None and record.usage_wanted):
         params["stream_options"] = {"include_usage": True, **(params.get("stream_options") or {})}
 
 

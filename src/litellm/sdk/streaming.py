@@ -6,8 +6,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from litellm.engine.events import Record
 from litellm.engine.streams import EventStream
-from litellm.sdk import portal
+from litellm.sdk import callbacks, portal
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op
 from litellm.types.usage import usage_of
@@ -35,6 +36,7 @@ class CustomStreamWrapper:
         provider: str,
         usage_asked: bool,
         hidden_params: dict[str, Any],
+        record: Record | None = None,
     ) -> None:
         self.model = model
         self.custom_llm_provider = provider
@@ -46,6 +48,7 @@ class CustomStreamWrapper:
         self._usage_asked = usage_asked
         self._waiting: deque[Json] = deque()
         self._closed = False
+        self._record = record
 
     def __iter__(self) -> Self:
         return self
@@ -82,12 +85,21 @@ class CustomStreamWrapper:
         """The next chunks; whatever ends the stream also closes it."""
         try:
             chunks = await self._stream.batch()
-        except BaseException:
+        except BaseException as error:
             self._end()
+            if self._record is not None:
+                self._record.failed(error, self._hidden_params)
             raise
         if not chunks:
             self._end()
+            self._tell()
         return chunks
+
+    def _tell(self) -> None:
+        """What was read is the answer that callbacks are told of, also if the caller did not want the rest."""
+        if self._record is not None:
+            chunks = list(self.chunks)
+            self._record.succeeded(lambda: callbacks.assembled(chunks, self._hidden_params), self._hidden_params)
 
     def _pop(self) -> Chunk | None:
         while self._waiting:
@@ -102,6 +114,8 @@ class CustomStreamWrapper:
             made = types.stream_chunk(wire) if self._op == "chat" else types.text_completion_response(wire)
             made.__pydantic_private__["_hidden_params"] = self._hidden_params  # pyright: ignore[reportOptionalSubscript]
             self.chunks.append(made)
+            if self._record is not None:
+                self._record.chunk(made)
             return made
         return None
 
@@ -117,6 +131,7 @@ class CustomStreamWrapper:
         self._waiting.clear()
         with suppress(RuntimeError):  # the loop is closed, and its connections with it
             self._loop.call_soon_threadsafe(self._stream.close)
+        self._tell()
 
     async def aclose(self) -> None:
         self.close()
