@@ -36,14 +36,15 @@ _ALWAYS_OURS: Final = {429: "throttling_error"}
 
 
 def status_of(error: BaseException) -> int:
-    return error.status_code if isinstance(error, e.LiteLLMError) else 500
+    """An upstream's redirect is no answer of ours: it is a failure like any other without a status of its own."""
+    return error.status_code if isinstance(error, e.LiteLLMError) and error.status_code >= 400 else 500
 
 
 def body_of(error: BaseException) -> Json:
     """The `error` object."""
     if not isinstance(error, e.LiteLLMError):
         return {"message": INTERNAL, "type": "internal_server_error", "param": None, "code": "500"}
-    status = error.status_code
+    status = status_of(error)
     return {
         "message": error.message,
         "type": _ALWAYS_OURS.get(status) or getattr(error, "type", None),
