@@ -30,16 +30,16 @@ _ANCHOR: Final = 6  # bytes after the text that the expressions look for: its qu
 class Form:
     """What events of one kind have in common: the bytes before and after their text, as received and as sent on."""
 
-    __slots__ = ("_between", "_head", "_new_between", "_new_head", "_new_tail", "_run", "_tail", "_text")
+    __slots__ = ("_between", "_frame", "_head", "_new_between", "_new_head", "_new_tail", "_tail", "_text")
 
     def __init__(self, head: bytes, tail: bytes, new_head: bytes, new_tail: bytes) -> None:
-        # Only lengths and a few bytes go into the expressions, so that streams of one vendor share the compiled ones.
+        # Only lengths and a few bytes go into the expression, so that streams of one vendor share the compiled one.
         event = rb"(?s:.{%d})%b%b(?s:.{%d})\n\n"
         anchor = tail[: min(_ANCHOR, len(tail) - 2)]
         parts = (re.escape(anchor), len(tail) - len(anchor) - 2)
         self._text = re.compile(event % (len(head), b"(%b)" % _JSON_TEXT, *parts))
-        self._run = re.compile(b"(?:%b)++" % (event % (len(head), _JSON_TEXT, *parts)))
         self._head, self._tail, self._between = head, tail, tail + head
+        self._frame = len(head) + len(tail)
         self._new_head, self._new_tail, self._new_between = new_head, new_tail, new_tail + new_head
 
     def rewrite(self, data: bytes, start: int) -> tuple[bytes, int, int]:
@@ -51,9 +51,9 @@ class Form:
         if end == len(data):  # one event in the packet: the usual case while a model is writing
             texts = [first[1]]
         else:
-            end = self._run.match(data, start).end()  # pyright: ignore[reportOptionalMemberAccess]
-            texts = self._text.findall(data, start, end)
-        # The expressions skip the heads unread; this proves that each of them is the one we know.
+            texts = self._text.findall(data, start, data.rfind(self._tail) + len(self._tail))
+            end = start + len(texts) * self._frame + sum(map(len, texts))
+        # The expression skips the heads unread; this proves that each of them is the one we know.
         if self._head + self._between.join(texts) + self._tail != data[start:end] or not _is_utf8(texts):
             return b"", 0, start
         return self._new_head + self._new_between.join(texts) + self._new_tail, len(texts), end
