@@ -24,12 +24,12 @@ def test_every_knob_can_be_read_and_has_the_type_it_says():
 def test_mutable_defaults_belong_to_one_instance():
     mine, other = Settings(), Settings()
     mine.callbacks.append("x")
-    mine.model_cost["m"] = {"input_cost_per_token": 1e-6}
+    mine.cost_margin_config["m"] = {"input_cost_per_token": 1e-6}
     assert mine.callbacks == ["x"]
     assert mine.callbacks is mine.callbacks
-    assert mine.model_cost == {"m": {"input_cost_per_token": 1e-6}}
+    assert mine.cost_margin_config == {"m": {"input_cost_per_token": 1e-6}}
     assert other.callbacks == []
-    assert other.model_cost == {}
+    assert other.cost_margin_config == {}
 
 
 def test_assigning_and_deleting():
