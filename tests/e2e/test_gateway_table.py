@@ -6,7 +6,6 @@ healthy call, and neither a connection nor a descriptor may be left; after all o
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx

@@ -114,11 +114,11 @@ def test_a_callers_address_never_travels_with_what_is_the_deployments_own(
         deployment = replace(deployment, keyless=None)  # even if that check were not there
     request = sent(deployment)
     assert request.url.host == "theirs.example"
-    told = request.headers.wire + bytes(request.body) + repr(request.tls).encode()  # type: ignore[arg-type]
+    told = request.headers.wire + bytes(request.body) + repr(request.tls).encode()
     assert b"canary" not in told and b"own.example" not in told
     assert request.headers.get("authorization") == (f"Bearer {beside['api_key']}" if "api_key" in beside else None)
     assert request.headers.get("openai-organization") == beside.get("organization")
-    assert orjson.loads(request.body)["temperature"] == 0.5, "OpenAI's parameters are no secret"  # type: ignore[arg-type]
+    assert orjson.loads(request.body)["temperature"] == 0.5, "OpenAI's parameters are no secret"
 
 
 def test_a_key_alone_goes_to_the_deployments_own_address() -> None:
