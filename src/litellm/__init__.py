@@ -16,6 +16,7 @@ _NAMES = {
     for module, names in {
         "litellm.sdk.main": "completion acompletion embedding aembedding text_completion atext_completion",
         "litellm.sdk.streaming": "CustomStreamWrapper",
+        "litellm.sdk.custom_llm": "CustomLLM CustomLLMError",
         "litellm.sdk.builder": "stream_chunk_builder",
         "litellm.sdk.costs": """
             completion_cost cost_per_token get_response_cost_from_hidden_params response_cost_calculator""",

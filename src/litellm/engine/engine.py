@@ -12,7 +12,7 @@ from litellm.engine.streams import EventStream
 from litellm.providers import compatible, errors
 from litellm.providers.base import Operation, Provider
 from litellm.transport.base import ClosedEarly, ConnectFailed, NotHTTP, TimedOut, Transport, TransportError
-from litellm.types.calls import Call, Json
+from litellm.types.calls import Call, Json, Target
 from litellm.types.http import HttpResponse, InvalidRequest, RawHeaders
 
 
@@ -74,11 +74,15 @@ class Engine:
     def _carrier(self, call: Call) -> Transport:
         if call.mock is not None or call.target.provider == local.DEMO:
             return local.transport(call)
+        if call.target.handler is not None:
+            from litellm.engine import custom
+
+            return custom.transport(call)
         return self._transport
 
 
 def _operation(call: Call) -> tuple[Provider, Operation]:
-    provider = compatible.provider_of(call.target.provider)
+    provider = _provider(call.target)
     operation = provider.operations.get(call.op)
     if operation is None:
         raise e.BadRequestError(
@@ -87,6 +91,14 @@ def _operation(call: Call) -> tuple[Provider, Operation]:
             model=call.target.model,
         )
     return provider, operation
+
+
+def _provider(target: Target) -> Provider:
+    if target.handler is not None:
+        from litellm.engine import custom  # most processes have no custom provider
+
+        return custom.provider(target.provider)
+    return compatible.provider_of(target.provider)
 
 
 # Whose fault a failure to carry is: the exception, and the words before the transport's own.

@@ -61,20 +61,6 @@ class Listeners:
         self.any_async = self.any_async or heard.is_async
 
 
-def are_there(settings: Settings) -> bool:
-    """Whether anybody listens. On every call's path: a list that nobody has touched is not even there."""
-    known = settings.__dict__.get
-    return bool(
-        known("callbacks")
-        or known("success_callback")
-        or known("failure_callback")
-        or known("input_callback")
-        or known("_async_success_callback")
-        or known("_async_failure_callback")
-        or known("_async_input_callback")
-    )
-
-
 def of(settings: Settings, asynchronous: bool) -> Listeners:
     """The listeners of one call. Raises ValueError for a name that stands for no callback."""
     return gather(((getattr(settings, name), moments) for name, moments in _LISTS), asynchronous)

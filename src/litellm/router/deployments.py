@@ -51,7 +51,7 @@ class Deployment:
         target = self.target
         if ask.stream and self.stream_timeouts is not None:
             target = self._streaming()
-        return Call(ask.op, target, params, ask.stream, ask.call_id, mock, ask.mock_tool_calls)
+        return Call(ask.op, target, params, ask.stream, ask.call_id, mock, ask.mock_tool_calls, ask.metadata)
 
     def _streaming(self) -> Target:
         """The same target with the timeouts of streams; made once."""

@@ -53,6 +53,7 @@ def request_of(op: Op, given: Mapping[str, Any]) -> Request:
     if mock is None and ours.get("mock_tool_calls"):
         mock = ""
     ask = Ask(op, model, wire, stream, ours.get("litellm_call_id") or str(uuid4()), mock, ours.get("mock_tool_calls"))
+    ask.metadata = ours.get("metadata")
     return Request(ask, _wish(model, ours, stream), _retries(ours, model), usage_asked)
 
 

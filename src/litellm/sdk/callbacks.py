@@ -1,19 +1,34 @@
 """The SDK's calls as news for callbacks: when there is a Record, what it costs, what a stream adds up to."""
 
-import logging
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from litellm import exceptions as e
-from litellm.engine import listeners
-from litellm.engine.events import Record
 from litellm.settings import settings
 from litellm.types.calls import Json, Op
 
-_log: Final = logging.getLogger("litellm")
+if TYPE_CHECKING:  # loaded once somebody listens
+    from litellm.engine.events import Record
 
 
-def record_of(op: Op, asynchronous: bool, given: Json) -> Record | None:
+def anybody() -> bool:
+    """Whether there are callbacks. On every call's path: a list that nobody has touched is not even there."""
+    known = settings.__dict__.get
+    return bool(
+        known("callbacks")
+        or known("success_callback")
+        or known("failure_callback")
+        or known("input_callback")
+        or known("_async_success_callback")
+        or known("_async_failure_callback")
+        or known("_async_input_callback")
+    )
+
+
+def record_of(op: Op, asynchronous: bool, given: Json) -> "Record | None":
     """None if nobody listens to this call. Raises BadRequestError for the name of a callback that is not there."""
+    from litellm.engine import listeners
+    from litellm.engine.events import Record
+
     if given.get("no-log"):
         return None
     try:

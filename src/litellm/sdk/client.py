@@ -60,11 +60,15 @@ class Client:
         self._abandoned.append(self._routers)
         self._routers = {}
 
-    def target(self, wish: Wish, mocked: bool = False) -> Target:
+    def target(self, wish: Wish, mocked: bool = False, asynchronous: bool = True) -> Target:
         """The resolved target; the same object for the same values, so that its encoded headers are made once.
 
         A mocked call goes nowhere, so it needs no key and no address.
         """
+        if settings.__dict__.get("custom_provider_map"):
+            custom = _custom_target(wish, asynchronous)
+            if custom is not None:
+                return custom
         if mocked:
             wish = replace(wish, api_key=wish.api_key or "mock", api_base=wish.api_base or "http://mock.invalid")
         made = resolve(wish, settings, os.environ)
@@ -79,6 +83,15 @@ class Client:
         if len(self._targets) > MAX_TARGETS:
             self._targets.popitem(last=False)
         return made
+
+
+def _custom_target(wish: Wish, asynchronous: bool) -> Target | None:
+    """Where a call to one of the caller's own providers goes; None for all others."""
+    from litellm.engine import custom
+    from litellm.sdk.custom_llm import empty_result
+
+    found = custom.find(settings.custom_provider_map, wish.model, wish.custom_llm_provider)
+    return custom.target(wish, found, custom.Bound(found[2], asynchronous, empty_result)) if found else None
 
 
 client: Final = Client()

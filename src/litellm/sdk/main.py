@@ -8,12 +8,10 @@ name is one of ours (`catalog/params.py`).
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
-from litellm.engine import listeners
 from litellm.engine.engine import Reply
-from litellm.engine.events import Record
 from litellm.engine.streams import EventStream
 from litellm.router.deployments import Deployment
 from litellm.sdk import callbacks, portal
@@ -21,9 +19,11 @@ from litellm.sdk.ask import Request, request_of
 from litellm.sdk.client import client
 from litellm.sdk.hidden import hidden_params
 from litellm.sdk.streaming import CustomStreamWrapper
-from litellm.settings import settings
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op, Target
+
+if TYPE_CHECKING:
+    from litellm.engine.events import Record
 
 OPENAI_HOST: Final = "://api.openai.com"
 
@@ -241,7 +241,7 @@ async def _call(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     """`given` is a function's `locals()`: its named arguments and `kwargs`."""
     further = given.pop("kwargs")  # first: what is unpacked must not hold it any more
     given = {**given, **further}
-    if listeners.are_there(settings):
+    if callbacks.anybody():
         return await _told(op, asynchronous, given)
     return await _carry(op, asynchronous, given, None)
 
@@ -260,13 +260,13 @@ async def _told(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     return made
 
 
-async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: Record | None) -> Any:
+async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: "Record | None") -> Any:
     started = time.perf_counter()
     request = request_of(op, given)
     ask = request.ask
     if op == "chat" and not given.get("messages"):
         raise e.BadRequestError(message="messages must be a non-empty list", llm_provider="", model=ask.model)
-    deployment = Deployment("", ask.model, client.target(request.wish, mocked=ask.mock is not None))
+    deployment = Deployment("", ask.model, client.target(request.wish, ask.mock is not None, asynchronous))
     if "mock_delay" in given or "mock_timeout" in given:
         await _mocked_delay(given, request)
     if ask.stream:
@@ -300,7 +300,7 @@ _MADE: Final[dict[Op, Callable[[Json], Any]]] = {
 
 
 def _stream(
-    op: Op, request: Request, deployment: Deployment, stream: EventStream, record: Record | None
+    op: Op, request: Request, deployment: Deployment, stream: EventStream, record: "Record | None"
 ) -> CustomStreamWrapper:
     return CustomStreamWrapper(
         stream,
@@ -313,7 +313,7 @@ def _stream(
     )
 
 
-def _ask_for_usage(params: Json, target: Target, record: Record | None) -> None:
+def _ask_for_usage(params: Json, target: Target, record: "Record | None") -> None:
     """OpenAI itself always knows `stream_options`; another endpoint is asked if the caller or a callback wants it."""
     if OPENAI_HOST in target.base_url or (record is not None and record.usage_wanted):
         params["stream_options"] = {"include_usage": True, **(params.get("stream_options") or {})}

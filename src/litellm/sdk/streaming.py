@@ -4,14 +4,16 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from litellm.engine.events import Record
 from litellm.engine.streams import EventStream
 from litellm.sdk import callbacks, portal
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op
 from litellm.types.usage import usage_of
+
+if TYPE_CHECKING:
+    from litellm.engine.events import Record
 
 Chunk = types.ModelResponseStream | types.TextCompletionResponse
 
@@ -36,7 +38,7 @@ class CustomStreamWrapper:
         provider: str,
         usage_asked: bool,
         hidden_params: dict[str, Any],
-        record: Record | None = None,
+        record: "Record | None" = None,
     ) -> None:
         self.model = model
         self.custom_llm_provider = provider

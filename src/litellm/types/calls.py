@@ -24,7 +24,10 @@ def as_list(value: Any) -> list[Any] | None:
 
 @dataclass(slots=True)
 class Ask:
-    """What a caller wants: an operation, the model name as the caller wrote it, the wire parameters without `model`."""
+    """What a caller wants: an operation, the model name as the caller wrote it, the wire parameters without `model`.
+
+    `metadata` is the caller's, for callbacks and custom providers; it is never sent.
+    """
 
     op: Op
     model: str
@@ -33,6 +36,7 @@ class Ask:
     call_id: str = ""
     mock: Any = None
     mock_tool_calls: list[Json] | None = None
+    metadata: Json | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +59,8 @@ class Target:
     additional_drop_params: tuple[str, ...] = ()
     allowed_openai_params: frozenset[str] = frozenset()
     endpoints: dict[str, tuple[Url, Headers]] = field(default_factory=dict[str, tuple[Url, Headers]], repr=False)
+    handler: Any = None
+    """A custom provider's, asked in place of an endpoint (`engine/custom.py`)."""
 
 
 @dataclass(slots=True)
@@ -68,3 +74,4 @@ class Call:
     call_id: str = ""
     mock: Any = None
     mock_tool_calls: list[Json] | None = None
+    metadata: Json | None = None
