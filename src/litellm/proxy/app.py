@@ -20,6 +20,7 @@ from litellm.engine.engine import Engine
 from litellm.proxy import errors, headers, logs, probes
 from litellm.proxy.admin.loading import Admin
 from litellm.proxy.config.load import Config, load
+from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange, Receive, Scope, Send
 from litellm.proxy.inference import serve
@@ -80,7 +81,7 @@ class Gateway:
         self.metrics.began()
         try:
             await self._serve(exchange, path)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, CallerGone):
             exchange.status = exchange.status or HUNG_UP
             raise
         except e.LiteLLMError as error:

@@ -1,7 +1,9 @@
 """The management app, asked as a process: its description, its errors, what it tells and what it keeps to itself."""
 
+import http.client
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -246,10 +248,20 @@ def test_every_answer_has_the_headers_of_all_answers(admin: Gateway, path: str) 
     assert headers["x-frame-options"] == "DENY" and "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", ["/no/such/route", "/routes", "/v1/models", "/v1/chat/completions"])
+def test_an_exchange_that_ended_before_its_answer_is_no_error(admin: Gateway, path: str) -> None:
+    """The body is malformed and arrives with the head: the server has refused the request when the app begins."""
+    assert admin.get("/routes")[0] == 200  # the management app is loaded, and need not be waited for
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {MASTER_KEY}\r\n"
+    with socket.create_connection(("127.0.0.1", admin.port), 30) as connection:
+        connection.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\nno size\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert admin.get("/health/liveliness")[0] == 200
+    assert "Traceback" not in admin.log and "ERROR" not in admin.log, admin.log[-3000:]
+
+
 def raw(gateway: Gateway, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
     """Status, header fields by name in lower case, body."""
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
     try:
         connection.request(method, path, headers=gateway.headers)

@@ -83,7 +83,7 @@ def _model(deployment: Deployment) -> str:
 def _row(deployment: Deployment) -> Json:
     return {
         "model": _model(deployment),
-        "api_base": deployment.target.base_url,
+        "api_base": deployment.address,
         "model_name": deployment.model_name,
         "model_id": deployment.id,
     }

@@ -37,12 +37,14 @@ class Admin:
             scope["method"] = "GET"
 
         async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
-                message["headers"] = _with_ours(message["headers"], exchange)
-            elif head:
+            if head and message["type"] == "http.response.body":
                 message["body"] = b""
+            if message["type"] != "http.response.start":
+                await exchange.send(message)
+                return
+            message["headers"] = _with_ours(message["headers"], exchange)
             await exchange.send(message)
+            exchange.status = message["status"]
 
         await app(scope, exchange.receive, send)
         raised = scope.get("litellm.raised")

@@ -83,7 +83,7 @@ def _row(deployment: Deployment, params: LitellmParams) -> Json:
     }
     return {
         "model_name": deployment.model_name,
-        "litellm_params": {**defaults, **written, "api_base": deployment.target.base_url},
+        "litellm_params": {**defaults, **written, "api_base": deployment.address},
         "model_info": info,
     }
 
