@@ -45,7 +45,7 @@ def of_deployment(deployment: Deployment) -> bytes:
         named = (
             ("x-litellm-model-id", deployment.id),
             ("x-litellm-model-name", f"{target.provider}/{target.model}"),
-            ("x-litellm-model-api-base", target.base_url.partition("?")[0]),  # a query may hold a key
+            ("x-litellm-model-api-base", deployment.address),
             ("x-litellm-model-group", deployment.model_name),
         )
         deployment.headers = b"".join(line(name, value) for name, value in named if value) + ALWAYS

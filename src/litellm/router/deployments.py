@@ -40,6 +40,11 @@ class Deployment:
     headers: bytes | None = field(default=None, repr=False)
     """The gateway's answer headers that depend on the deployment alone; made on first use."""
 
+    @property
+    def address(self) -> str:
+        """The target's, as it may be shown: a query may hold a key."""
+        return self.target.base_url.partition("?")[0]
+
     def call(self, ask: Ask) -> Call:
         """One attempt at this deployment. What the caller wrote wins over the defaults. Raises AuthenticationError."""
         params = ask.params
