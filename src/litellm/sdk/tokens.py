@@ -294,31 +294,38 @@ def _window(model: str) -> int | None:
 
 
 def _trimmed(messages: list[Any], model: str, limit: int) -> list[Any]:
-    """From the end towards the beginning, for as long as there is room."""
+    """From the end towards the beginning, for as long as there is room. The end itself goes before the system's."""
+
+    def size(some: list[Any]) -> int:
+        return token_counter(model, messages=some)
+
     system = [message for message in messages if _role(message) == "system"]
     others = [message for message in messages if _role(message) != "system"]
-    tail = _exchange(others)
-    room = limit - token_counter(model, messages=[*system, *tail])
-    while system and room < 0:
+    tail = _end(others)
+    if len(tail) == 1 and size([*system, *tail]) > limit:
+        cut = _shortened(tail[0], model, limit - size(system))
+        if cut is not None:
+            return [*system, cut]
+    while system and size([*system, *tail]) > limit:
         system.pop()
-        room = limit - token_counter(model, messages=[*system, *tail])
+    room = limit - size([*system, *tail])
     kept: list[Any] = []
     for message in reversed(others[: len(others) - len(tail)]):
-        size = token_counter(model, messages=[message]) - tokens.PRIMING
-        if size > room:
+        if size([message]) - tokens.PRIMING > room:
             cut = _shortened(message, model, room)
             return [*system, *([cut] if cut is not None else []), *reversed(kept), *tail]
         kept.append(message)
-        room -= size
+        room -= size([message]) - tokens.PRIMING
     return [*system, *reversed(kept), *tail]
 
 
-def _exchange(messages: list[Any]) -> list[Any]:
-    """The tool results at the end, with the message that called for them: an endpoint takes them together only."""
+def _end(messages: list[Any]) -> list[Any]:
+    """The last message; if it is a tool's result, all such and the message that called for them: an endpoint takes
+    them together only."""
     start = len(messages)
     while start and _role(messages[start - 1]) == "tool":
         start -= 1
-    return messages[max(start - 1, 0) :] if start < len(messages) else []
+    return messages[max(start - 1, 0) :]
 
 
 def _role(message: Any) -> Any:
