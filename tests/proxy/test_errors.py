@@ -1,11 +1,17 @@
 """Exceptions as answers: OpenAI's body, statuses, what is kept and what is never said."""
 
+import asyncio
+
 import orjson
 import pytest
 
 from litellm import exceptions as e
+from litellm.engine.engine import Engine
 from litellm.proxy import errors
 from litellm.proxy.errors import ProxyError
+from litellm.transport.mock import MockTransport
+from litellm.types.calls import Call, Target
+from litellm.types.http import HttpResponse, Timeouts
 
 
 def vendor(cls: type[e.LiteLLMError], status: int, body: object, **headers: str) -> e.LiteLLMError:
@@ -60,6 +66,32 @@ def test_what_says_when_to_try_again_is_kept_as_it_was() -> None:
     assert errors.headers_of(error) == [
         ("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"), ("retry-after-ms", "100"), ("x-should-retry", "false"),
     ]  # fmt: skip
+
+
+KEY = "sk-canary-0xC0FFEE"
+ECHOES = {
+    "error": HttpResponse(401, [], orjson.dumps({"error": {"message": f"wrong key: {KEY}", "type": "t"}})),
+    "text": HttpResponse(403, [], f"<html>Bearer {KEY} may not</html>".encode()),
+    "no JSON": HttpResponse(200, [], f"hello {KEY}".encode()),
+    "error event": HttpResponse(200, [], b'data: {"error": {"message": "wrong key: %b"}}\n\n' % KEY.encode()),
+    "bad event": HttpResponse(200, [], b"data: {%b\n\n" % KEY.encode()),
+}
+
+
+@pytest.mark.parametrize("kind", ECHOES)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_vendor_that_repeats_the_key_does_not_tell_it_to_our_callers(kind: str, stream: bool) -> None:
+    target = Target("openai", "m", "http://up.example", KEY, timeouts=Timeouts())
+    call = Call("chat", target, {"messages": []}, stream)
+
+    async def ask() -> None:
+        engine = Engine(MockTransport(lambda _: ECHOES[kind]), lambda: 0.0)
+        await (engine.stream(call) if stream else engine.send(call))
+
+    with pytest.raises(e.LiteLLMError) as caught:
+        asyncio.run(ask())
+    said = errors.encoded(caught.value)
+    assert KEY.encode() not in said and b"***" in said
 
 
 def test_the_number_of_retries_is_told() -> None:

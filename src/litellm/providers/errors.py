@@ -13,6 +13,7 @@ from litellm.providers.base import Provider
 from litellm.types.calls import Call, Json, as_object
 from litellm.types.http import HttpResponse
 
+MIN_SECRET: Final = 8  # characters of a key; shorter ones ("none", "k") are no secret, and occur in words
 MAX_QUOTED: Final = 500  # characters of a vendor's body that a message repeats
 
 BY_STATUS: Final[dict[int, type[e.LiteLLMError]]] = {
@@ -99,13 +100,21 @@ def make(
     cls = classify(provider, status, body)
     named: Json = {"exception_status_code" if cls is e.Timeout else "status_code": status}
     return cls(
-        message=_WORDS.get(cls, "") + f"{vendor_name(provider)} - {message_of(body) or f'status {status}, no body'}",
+        message=_WORDS.get(cls, "") + told(provider, call, message_of(body) or f"status {status}, no body"),
         llm_provider=provider.name,
         model=call.target.model,
         response=e.ErrorResponse(response.status, response.headers, response.body) if response else None,
         body=body,
         **named,
     )
+
+
+def told(provider: Provider, call: Call, text: str) -> str:
+    """A vendor's words under its name. Some repeat the key they were shown: callers of a gateway may not know it."""
+    key = call.target.api_key
+    if key and len(key) >= MIN_SECRET:
+        text = text.replace(key, "***")
+    return f"{vendor_name(provider)} - {text}"
 
 
 # What LiteLLM writes between the class and the vendor, which some callers search messages for (litellm-contract 2.7).

@@ -90,7 +90,7 @@ def response(provider: Provider, call: Call, answer: HttpResponse) -> Json:
 
 def _invalid(provider: Provider, call: Call, what: str, body: bytes) -> e.APIResponseValidationError:
     return e.APIResponseValidationError(
-        message=f"{errors.vendor_name(provider)} - {what}: {errors.quoted(body)}",
+        message=errors.told(provider, call, f"{what}: {errors.quoted(body)}"),
         llm_provider=provider.name,
         model=call.target.model,
     )
