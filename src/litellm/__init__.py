@@ -17,6 +17,10 @@ _NAMES = {
         "litellm.sdk.main": "completion acompletion embedding aembedding text_completion atext_completion",
         "litellm.sdk.streaming": "CustomStreamWrapper",
         "litellm.sdk.custom_llm": "CustomLLM CustomLLMError",
+        "litellm.sdk.batch": "batch_completion batch_completion_models batch_completion_models_all_responses",
+        "litellm.sdk.more": """
+            LiteLLM acompletion_with_retries acount_tokens ahealth_check completion_with_retries config_completion""",
+        "litellm.sdk.budget": "BudgetManager",
         "litellm.sdk.builder": "stream_chunk_builder",
         "litellm.sdk.costs": """
             completion_cost cost_per_token get_response_cost_from_hidden_params response_cost_calculator""",

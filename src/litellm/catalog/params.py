@@ -48,7 +48,9 @@ BUILT: Final = frozenset(
         "api_base", "base_url", "api_key", "organization", "custom_llm_provider", "extra_headers", "headers",
         "ssl_verify", "num_retries", "max_retries", "timeout", "request_timeout", "stream_timeout", "drop_params",
         "additional_drop_params", "allowed_openai_params", "mock_response", "mock_tool_calls", "mock_timeout",
-        "mock_delay", "litellm_call_id",
+        "mock_delay", "litellm_call_id", "metadata", "litellm_metadata", "tags", "litellm_trace_id",
+        "litellm_session_id", "no-log", "model_info", "base_model", "client", "input_cost_per_token",
+        "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
     }
 )  # fmt: skip
 """Names of ours that have an effect. Whoever uses another one in the SDK is told so, once."""

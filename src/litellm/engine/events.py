@@ -121,7 +121,7 @@ class Record:
             original_response=whole,
             response_headers=hidden.get("additional_headers"),
         )
-        kwargs["litellm_params"]["model_info"] = {"id": hidden.get("model_id")}
+        kwargs["litellm_params"]["model_info"].setdefault("id", hidden.get("model_id"))
         if error is not None:
             kwargs.update(exception=error, traceback_exception=standard.trace_of(error))
         else:
@@ -203,10 +203,10 @@ def _kwargs(op: Op, asynchronous: bool, ours: Json) -> Json:
             "litellm_call_id": "",
             "litellm_session_id": ours.get("litellm_session_id"),
             "tags": ours.get("tags"),
-            "model_info": ours.get("model_info") or {},
+            "model_info": dict(ours.get("model_info") or {}),
             "proxy_server_request": ours.get("proxy_server_request"),
-            "input_cost_per_token": ours.get("input_cost_per_token"),
-            "output_cost_per_token": ours.get("output_cost_per_token"),
+            "base_model": ours.get("base_model"),
+            **{name: value for name, value in ours.items() if "cost_per" in name and value is not None},
         },
         "call_type": prefix + _CALL_TYPES[op],
         "litellm_call_id": "",

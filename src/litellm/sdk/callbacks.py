@@ -52,4 +52,22 @@ def assembled(chunks: list[Any], hidden: Json) -> Any:
 
 
 def _price(response: Any, kwargs: Json) -> float | None:
-    return None
+    """What a call's answer cost, by the call's own prices if it was given some."""
+    from litellm.sdk.costs import completion_cost
+
+    params: Json = kwargs["litellm_params"]
+    info: Json = params["model_info"]
+    prices = {
+        name: value for source in (info, params) for name, value in source.items() if "cost_per" in name and value
+    }
+    try:
+        return completion_cost(
+            response,
+            model=kwargs["model"],
+            custom_llm_provider=kwargs["custom_llm_provider"],
+            custom_cost_per_token=prices,
+            base_model=params["base_model"] or info.get("base_model"),
+            call_type=kwargs["call_type"],
+        )
+    except ValueError:  # a model whose price nobody knows
+        return None

@@ -8,13 +8,14 @@ name is one of ours (`catalog/params.py`).
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.router.deployments import Deployment
-from litellm.sdk import callbacks, portal
+from litellm.sdk import callbacks, fallbacks, portal
 from litellm.sdk.ask import Request, request_of
 from litellm.sdk.client import client
 from litellm.sdk.hidden import hidden_params
@@ -241,6 +242,12 @@ async def _call(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     """`given` is a function's `locals()`: its named arguments and `kwargs`."""
     further = given.pop("kwargs")  # first: what is unpacked must not hold it any more
     given = {**given, **further}
+    if fallbacks.asked(given):
+        return await fallbacks.tried(given, partial(_one, op, asynchronous))
+    return await _one(op, asynchronous, given)
+
+
+async def _one(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     if callbacks.anybody():
         return await _told(op, asynchronous, given)
     return await _carry(op, asynchronous, given, None)
