@@ -11,8 +11,9 @@ _COMMON: Final = {
     "system_fingerprint": "fp_0705bf87c0",
 }
 TOKENS: Final = 100
-STAMP: Final = b'"x_sent":"'
-"""Before the 16 digits, the microseconds of CLOCK_MONOTONIC at which an event was written."""
+STAMP: Final = b'"content":" '
+"""Before the 16 digits, the microseconds of CLOCK_MONOTONIC at which an event was written: they are its text, which is
+what changes from event to event in a model's stream."""
 
 
 def _usage(tokens: int) -> dict[str, Any]:
@@ -53,5 +54,5 @@ def burst() -> bytes:
 
 def stamped() -> tuple[bytes, bytes]:
     """An event in two halves, between which the 16 digits of the time go."""
-    before, after = chunk({"content": " token"}, x_sent="1" * 16).split(b"1" * 16)
+    before, after = chunk({"content": " " + "1" * 16}).split(b"1" * 16)
     return before, after
