@@ -116,6 +116,8 @@ def test_rates():
     own = models.custom_rates({"input_cost_per_token": 1e-6, "model": "x"}, base)
     assert own is not None and base is not None
     assert (own.at(1).input, own.at(1).output) == (1_000_000, base.at(1).output)
+    assert own.at(1, "priority").input == 1_000_000  # one's own price is flat
+    assert own.at(1, "priority").output == base.at(1, "priority").output
     assert models.custom_rates({"model": "x"}, base) is base
     assert models.custom_rates({}) is None
 

@@ -64,6 +64,9 @@ def test_custom_prices():
     per_token = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
     assert litellm.completion_cost(response("x"), custom_cost_per_token=per_token) == 0.0012
     assert litellm.completion_cost(response("x"), custom_cost_per_second=0.5, total_time=3000) == 1.5
+    assert litellm.completion_cost(response(), custom_cost_per_second=0.5, total_time=3000) == 1.5
+    only_input = {"input_cost_per_token": 1e-6}
+    assert litellm.completion_cost(response(), custom_cost_per_token=only_input) == 0.002  # the rest is the catalog's
     assert litellm.cost_per_token("x", 1000, 100, custom_cost_per_token=per_token) == (0.001, 0.0002)
     assert litellm.cost_per_token("x", response_time_ms=500, custom_cost_per_second=0.5) == (0.25, 0.0)
 

@@ -103,7 +103,7 @@ _OTHER: Final = frozenset({SEARCH, "file_search_cost_per_query", "annotation_cos
 
 _NAMES: Final = _OTHER.union(FIELDS.values(), *(names for names, _ in _UNITS.values()))
 _RATE: Final = re.compile(
-    f"(?:{'|'.join(sorted(_NAMES, key=len, reverse=True))})"
+    f"({'|'.join(sorted(_NAMES, key=len, reverse=True))})"
     r"(?:_above_(\d+)(k?)_tokens)?(?:_flex|_priority|_batches)?"
 )
 
@@ -148,10 +148,17 @@ def rates_of(values: Mapping[str, int]) -> Rates:
         match = _RATE.fullmatch(name) if "_cost" in name else None
         if match:
             rates[name] = value
-            if match[1]:
-                thresholds[f"_above_{match[1]}{match[2]}_tokens"] = int(match[1]) * (1000 if match[2] else 1)
+            if match[2]:
+                thresholds[f"_above_{match[2]}{match[3]}_tokens"] = int(match[2]) * (1000 if match[3] else 1)
     ordered = sorted(((tokens, suffix) for suffix, tokens in thresholds.items()), reverse=True)
     return Rates(rates, tuple(ordered))
+
+
+def overlaid(base: Rates, own: Rates) -> Rates:
+    """`own` over `base`. A price of one's own is flat: it replaces the base's tiers and service tiers, too."""
+    replaced = {match[1] for name in own.values if (match := _RATE.fullmatch(name))}
+    kept = {k: v for k, v in base.values.items() if (match := _RATE.fullmatch(k)) and match[1] not in replaced}
+    return rates_of({**kept, **own.values})
 
 
 def rates_of_dollars(values: Mapping[str, Any]) -> Rates:

@@ -124,4 +124,5 @@ def custom_rates(prices: Mapping[str, Any], base: cost.Rates | None = None) -> c
     own = cost.rates_of_dollars(prices)
     if not own.values:
         return base
-    return cost.rates_of({**(base.values if base else {}), **own.values})
+    by_time = any("_per_second" in name for name in own.values)  # what is paid by time is not paid by tokens, too
+    return cost.overlaid(base, own) if base and not by_time else own

@@ -3,7 +3,7 @@
 Rates are looked for in the call's own prices, then by `base_model`, by the model passed, by what the response says.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -12,7 +12,7 @@ from litellm.catalog import cost, tokens
 from litellm.catalog.models import custom_rates
 from litellm.sdk.models import rates_for
 from litellm.settings import settings
-from litellm.types.calls import as_list, as_object
+from litellm.types.calls import Json, as_list, as_object
 
 __all__ = ["completion_cost", "cost_per_token", "get_response_cost_from_hidden_params", "response_cost_calculator"]
 
@@ -152,11 +152,8 @@ def adjusted(nano: int, provider: str | None) -> int:
     return round(amount + Decimal(str(own.get("fixed_amount") or 0)) * cost.NANO)
 
 
-def _custom(per_token: Mapping[str, Any] | None, per_second: float | None) -> cost.Rates | None:
-    prices = dict(per_token or {})
-    if per_second is not None:
-        prices["input_cost_per_second"] = per_second
-    return custom_rates(prices)
+def _custom(per_token: Mapping[str, Any] | None, per_second: float | None) -> Json:
+    return {**(per_token or {}), **({} if per_second is None else {"input_cost_per_second": per_second})}
 
 
 def _names(model: str | None, response: Any, hidden: Mapping[str, Any]) -> Iterator[str | None]:
@@ -165,14 +162,13 @@ def _names(model: str | None, response: Any, hidden: Mapping[str, Any]) -> Itera
     yield _text(response, "model")
 
 
-def _rates(names: Any, provider: str | None, base_model: str | None, own: cost.Rates | None) -> cost.Rates:
-    if own is not None:
-        return own
+def _rates(names: Iterable[str | None], provider: str | None, base_model: str | None, own: Json) -> cost.Rates:
+    """Prices of the call's own go over those of the first name that has any."""
     tried = [name for name in names if name]
-    for name in tried:
-        found = rates_for(name, provider, base_model)
-        if found is not None and found.values:
-            return found
+    known = (rates_for(name, provider, base_model) for name in tried)
+    rates = custom_rates(own, next((found for found in known if found is not None and found.values), None))
+    if rates is not None:
+        return rates
     raise cost.UnpricedModel(
         f"This model isn't mapped yet. model={', '.join(dict.fromkeys(tried))}, custom_llm_provider={provider}. Tell "
         "its prices with `litellm.register_model` or `custom_cost_per_token`, or name a `base_model`"
