@@ -1,7 +1,7 @@
 """Server-sent events, cut everywhere."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm.formats import sse
@@ -57,6 +57,7 @@ def test_an_event_comes_at_once() -> None:
 lines = st.binary(max_size=20).map(lambda data: data.replace(b"\n", b"").replace(b"\r", b""))
 
 
+@settings(deadline=None)
 @given(st.lists(lines), st.sampled_from(ENDS), st.lists(st.integers(1, 9)))
 def test_borders_do_not_matter(texts: list[bytes], end: bytes, sizes: list[int]) -> None:
     wire = b"".join(b"data: " + text + end + end for text in texts)
@@ -68,11 +69,13 @@ def test_borders_do_not_matter(texts: list[bytes], end: bytes, sizes: list[int])
     assert [event.data for event in out + decoder.end()] == texts
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60).map(lambda data: data.replace(b"\n", b"").replace(b"\r", b"")), st.none() | st.just("x"))
 def test_what_is_encoded_is_decoded(data: bytes, name: str | None) -> None:
     assert decoded(encode_event(data, name)) == [Event(data, name)]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 5))
 def test_any_bytes_are_read_the_same_in_one_piece_and_in_many(data: bytes, size: int) -> None:
     assert decoded(data) == decoded(data, size)

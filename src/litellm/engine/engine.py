@@ -5,13 +5,14 @@ Both faces of the house and the router call models through these two methods.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from litellm import exceptions as e
 from litellm.engine import local
 from litellm.engine.streams import EventStream
 from litellm.providers import compatible, errors
 from litellm.providers.base import Operation, Provider
-from litellm.transport.base import ClosedEarly, ConnectFailed, NotHTTP, TimedOut, Transport, TransportError
+from litellm.transport.base import TimedOut, Transport, TransportError
 from litellm.types.calls import Call, Json, Target
 from litellm.types.http import HttpResponse, InvalidRequest, RawHeaders
 
@@ -102,17 +103,15 @@ def _provider(target: Target) -> Provider:
 
 
 # Whose fault a failure to carry is: the exception, and the words before the transport's own.
-_FAILURES: dict[type[Exception], tuple[type[e.LiteLLMError], str]] = {
-    ConnectFailed: (e.APIConnectionError, "Connection error"),
-    ClosedEarly: (e.APIConnectionError, "Connection error"),
-    NotHTTP: (e.APIConnectionError, "Connection error"),
+_FAILURES: Final[dict[type[BaseException], tuple[type[e.LiteLLMError], str]]] = {
+    TransportError: (e.APIConnectionError, "Connection error"),
     TimedOut: (e.Timeout, "Request timed out"),
     InvalidRequest: (e.BadRequestError, "Invalid request"),
 }
 
 
-def failure_of(provider: Provider, call: Call, error: Exception) -> e.LiteLLMError:
-    cls, words = _FAILURES.get(type(error), (e.APIConnectionError, "Connection error"))
+def failure_of(provider: Provider, call: Call, error: TransportError | InvalidRequest) -> e.LiteLLMError:
+    cls, words = next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
     return cls(
         message=f"{errors.vendor_name(provider)} - {words}: {error}",
         llm_provider=provider.name,

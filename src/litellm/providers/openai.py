@@ -126,8 +126,9 @@ class ChunkDecoder:
         return self._chunks(events)
 
     def end(self) -> list[Json]:
-        if self.error is not None:
-            return []
+        return [] if self.error is not None else self._end()
+
+    def _end(self) -> list[Json]:
         chunks = self._chunks(self._sse.end())
         if isinstance(self.error, e.APIResponseValidationError):  # an event that was cut off is no malformed one
             self.error = None

@@ -1,0 +1,126 @@
+"""The router: attempts, counted where they arrive."""
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from litellm import exceptions as e
+from litellm.engine.engine import Engine
+from litellm.router.deployments import Deployment, Deployments
+from litellm.router.plan import RetryPolicy
+from litellm.router.router import Router
+from litellm.transport.mock import MockTransport
+from litellm.types.calls import Ask, Target
+from litellm.types.http import HttpRequest, HttpResponse
+
+ANSWER = json.dumps({"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
+STREAM = b'data: {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+
+class Upstreams:
+    """Hosts by name and what each answers, attempt after attempt; the last one is repeated."""
+
+    def __init__(self, **answers: list[int]) -> None:
+        self.answers = answers
+        self.asked: Counter[str] = Counter()
+        self.order: list[str] = []
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        host = request.url.host
+        given = self.answers[host]
+        status = given[min(self.asked[host], len(given) - 1)]
+        self.asked[host] += 1
+        self.order.append(host)
+        streamed = json.loads(request.body).get("stream")  # type: ignore[arg-type]
+        return HttpResponse(status, [(b"retry-after", b"0.01")], STREAM if streamed else ANSWER)
+
+    def router(self, policy: RetryPolicy | None = None, **more: Any) -> Router:
+        made = [
+            Deployment(host, "m", Target("openai", host, f"http://{host}/v1", "k"), **more) for host in self.answers
+        ]
+        return Router(Deployments(made), Engine(MockTransport(self), lambda: 0.0), policy or RetryPolicy())
+
+
+def send(router: Router, num_retries: int | None = None, stream: bool = False) -> Any:
+    ask = Ask("chat", "m", {"stream": stream}, stream)
+    run = router.stream if stream else router.send
+    return asyncio.run(run(ask, router.deployments.group("m"), num_retries))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_at_once(stream: bool) -> None:
+    upstreams = Upstreams(a=[200])
+    served = send(upstreams.router(), stream=stream)
+    assert (served.deployment.id, served.retries, upstreams.asked["a"]) == ("a", 0, 1)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_after_two_failures(stream: bool) -> None:
+    upstreams = Upstreams(a=[503, 429, 200])
+    assert send(upstreams.router(), stream=stream).retries == 2
+    assert upstreams.asked["a"] == 3
+
+
+@pytest.mark.parametrize(("policy", "asked", "attempts"), [(2, None, 3), (0, None, 1), (2, 0, 1), (0, 3, 4)])
+def test_giving_up(policy: int, asked: int | None, attempts: int) -> None:
+    upstreams = Upstreams(a=[503])
+    with pytest.raises(e.ServiceUnavailableError) as caught:
+        send(upstreams.router(RetryPolicy(policy)), asked)
+    assert upstreams.asked["a"] == attempts
+    assert caught.value.num_retries == attempts - 1
+    assert caught.value.max_retries == attempts - 1
+
+
+def test_the_deployment_may_have_its_own_number() -> None:
+    upstreams = Upstreams(a=[503])
+    with pytest.raises(e.ServiceUnavailableError):
+        send(upstreams.router(max_retries=4))
+    assert upstreams.asked["a"] == 5
+
+
+def test_what_cannot_succeed_is_not_tried_again() -> None:
+    upstreams = Upstreams(a=[400])
+    with pytest.raises(e.BadRequestError) as caught:
+        send(upstreams.router())
+    assert (upstreams.asked["a"], caught.value.num_retries) == (1, 0)
+
+
+def test_another_deployment_is_asked_before_the_same_again() -> None:
+    for _ in range(20):
+        upstreams = Upstreams(a=[503], b=[503], c=[503])
+        with pytest.raises(e.ServiceUnavailableError):
+            send(upstreams.router(), 3)
+        assert sorted(upstreams.order[:3]) == ["a", "b", "c"]
+        assert len(upstreams.order) == 4
+
+
+def test_deployments_share_the_load() -> None:
+    upstreams = Upstreams(a=[200], b=[200])
+    router = upstreams.router()
+
+    async def main() -> None:
+        for _ in range(400):
+            await router.send(Ask("chat", "m", {}), router.deployments.group("m"))
+
+    asyncio.run(main())
+    assert 120 < upstreams.asked["a"] < 280
+
+
+def test_cancelling_ends_the_attempts() -> None:
+    upstreams = Upstreams(a=[503])
+
+    async def main() -> None:
+        router = upstreams.router(RetryPolicy(1000, retry_after=0.01))
+        task = asyncio.ensure_future(router.send(Ask("chat", "m", {}), router.deployments.group("m")))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        count = upstreams.asked["a"]
+        await asyncio.sleep(0.05)
+        assert upstreams.asked["a"] == count > 0
+
+    asyncio.run(main())
