@@ -18,8 +18,7 @@ from litellm.router.deployments import Deployments
 from litellm.router.plan import RetryPolicy
 from litellm.router.router import Router
 from litellm.settings import settings
-from litellm.transport.http import HttpTransport
-from litellm.transport.tunnel import proxies_from_environment
+from litellm.transport.choice import transport_for
 from litellm.types.calls import Target
 
 MAX_TARGETS: Final = 1000
@@ -41,7 +40,7 @@ class Client:
     async def _open(self) -> Router:
         for loop in [loop for loop in self._routers if loop.is_closed()]:  # closed without its generators' end
             self._routers.pop(loop, None)
-        engine = Engine(HttpTransport(proxies=proxies_from_environment(os.environ)), time.perf_counter)
+        engine = Engine(transport_for(os.environ), time.perf_counter)
         router = Router(Deployments([]), engine, RetryPolicy())
         closer = self._closer(engine)
         self._routers[asyncio.get_running_loop()] = (router, closer)

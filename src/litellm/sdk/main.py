@@ -15,7 +15,7 @@ from litellm import exceptions as e
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.router.deployments import Deployment
-from litellm.sdk import callbacks, fallbacks, portal
+from litellm.sdk import callbacks, fallbacks, portal, sessions
 from litellm.sdk.ask import Request, request_of
 from litellm.sdk.client import client
 from litellm.sdk.hidden import hidden_params
@@ -269,6 +269,9 @@ async def _told(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
 
 async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: "Record | None") -> Any:
     started = time.perf_counter()
+    own = sessions.own(given, asynchronous)
+    if own is not None:
+        given = sessions.with_clients_own(own, given)
     request = request_of(op, given)
     ask = request.ask
     if op == "chat" and not given.get("messages"):
@@ -280,7 +283,7 @@ async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: "Rec
         _ask_for_usage(ask.params, deployment.target, record)
     if record is not None:
         record.began(ask, deployment.target)
-    router = await client.router()
+    router = await client.router() if own is None else sessions.router_over(own, ask.model)
     if not ask.stream:
         served = await router.send(ask, (deployment,), request.num_retries)
         return _response(op, request, deployment, served.result, started)
