@@ -79,14 +79,21 @@ def print_table(subjects: dict[str, Subject], figures: dict[tuple[str, str], Fig
                 )
 
 
-def print_starts(subjects: dict[str, Subject], calls: dict[str, dict[str, float]]) -> None:
+def print_starts(subjects: dict[str, Subject], starts: dict[str, dict[str, float]]) -> None:
     print("\n| start | seconds to the first 200 |\n|---|--:|")
     for name in ("floor", "no key", "key", "peer"):
         if name in subjects:
             print(f"| {subjects[name].name} | {subjects[name].start_seconds:.2f} |")
     print("\n| SDK | import, ms over a bare interpreter | start to first completion, ms |\n|---|--:|--:|")
-    for name, times in calls.items():
+    for name, times in starts.items():
         print(f"| {name} | {times['import litellm']:.0f} | {times['start to first completion']:.0f} |")
+
+
+def print_calls(calls: dict[str, dict[str, float]]) -> None:
+    print("\n| SDK, per call or chunk | ours, CPU us | openai, CPU us | multiple | goal |\n|---|--:|--:|--:|--:|")
+    for way, costs in calls.items():
+        ours, theirs = costs["litellm"], costs["openai"]
+        print(f"| {way} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} | {sdk.GOALS[way]} |")
 
 
 def install_peer() -> str:
@@ -118,16 +125,18 @@ def main() -> None:
         nobody = subjects["floor"].process  # stands in: nobody is measured
         subjects["upstream"] = Subject("none: the upstream itself", nobody, ports.fast, by_path=True)
         subjects["slow upstream"] = Subject("none: the upstream itself", nobody, ports.slow, by_path=True)
-        calls = {"ours": sdk.measure(ports.base("chat"), 2 * args.rounds + 1)}
+        starts = {"ours": sdk.starts(ports.base("chat"), 2 * args.rounds + 1)}
         if peer:
             name = "LiteLLM from the index, master key"
             subjects["peer"] = stack.enter_context(
                 servers.gateway(name, where / "peer", ports, key=True, python=peer, ours=False)
             )
-            calls["LiteLLM from the index"] = sdk.measure(ports.base("chat"), 3, peer)
+            starts["LiteLLM from the index"] = sdk.starts(ports.base("chat"), 3, peer)
+        calls = sdk.calls(ports, args.rounds)
         figures = run_rows(subjects, args.rounds, args.seconds)
     print_table(subjects, figures)
-    print_starts(subjects, calls)
+    print_starts(subjects, starts)
+    print_calls(calls)
 
 
 if __name__ == "__main__":
