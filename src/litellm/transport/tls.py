@@ -3,8 +3,6 @@
 import ssl
 from dataclasses import dataclass, field
 
-import certifi
-
 from litellm.types.http import Tls
 
 
@@ -27,10 +25,17 @@ def make_context(tls: Tls) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])  # nothing else is spoken here; some servers insist on being told
     if tls.verify:
-        context.load_verify_locations(tls.ca_file or certifi.where())
+        context.load_verify_locations(tls.ca_file or _known_authorities())
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file)
     return context
+
+
+def _known_authorities() -> str:
+    """The file of certifi, which a process that only talks to local endpoints need not load."""
+    import certifi
+
+    return certifi.where()
