@@ -6,9 +6,11 @@ instead of ASGI messages, and header lines that are encoded once. The management
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from itertools import count
 from random import getrandbits
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
+from uuid import uuid4
 
 from litellm.proxy.connection import Exchange as ServerExchange
 from litellm.proxy.errors import ProxyError
@@ -17,6 +19,21 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+
+_PROCESS: Final = str(uuid4())[:24]
+_count: Final = count(getrandbits(47))
+
+
+def new_call_id() -> str:
+    """Of a random UUID's form: its first part is this process's, its last one counts. (All of it random: 1.5 us.)"""
+    return f"{_PROCESS}{next(_count):012x}"
+
+
+def _usable(given: bytes) -> str:
+    """A caller's own id, if it can stand in a header and a log line."""
+    text = given.decode("latin-1")
+    return text if len(given) <= 128 and given.isascii() and text.isprintable() else new_call_id()
 
 
 class Exchange:
@@ -32,20 +49,14 @@ class Exchange:
         self.send = send
         self._wire: ServerExchange = scope["extensions"]["litellm"]
         self.started = started
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.call_id = self._call_id()
+        self.headers: dict[bytes, bytes] = self._wire.fields
+        given = self.headers.get(b"x-litellm-call-id")
+        self.call_id = new_call_id() if given is None else _usable(given)
         self.model = ""  # the group asked for, once it is known to exist
         self.status = 0  # of the answer; 0 until its status line has gone out
         self.upstream_seconds = 0.0  # up to its answer, or a stream's first event; 0 until then
         self.overhead_seconds = 0.0  # ours, up to the status line
         self.receive = receive
-
-    def _call_id(self) -> str:
-        given = self.headers.get(b"x-litellm-call-id")
-        if given is not None and len(given) <= 128 and given.isascii() and given.decode("latin-1").isprintable():
-            return given.decode("latin-1")
-        bits = "%032x" % (getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62) | (0x4 << 76) | (0x2 << 62))
-        return f"{bits[:8]}-{bits[8:12]}-{bits[12:16]}-{bits[16:20]}-{bits[20:]}"
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)

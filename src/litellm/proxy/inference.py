@@ -56,7 +56,7 @@ async def serve(snapshot: Snapshot, exchange: Exchange, route: Route, metrics: M
     if not group:
         raise body.unknown_model(route.path, ask.model)
     exchange.model = group[0].model_name
-    if exchange.headers.keys() & _STEERING.keys():
+    if not _STEERING.keys().isdisjoint(exchange.headers):
         ours = {**_steered(exchange), **ours}
     if ours:
         clientside.refuse(ours, group)

@@ -4,6 +4,7 @@ FastAPI takes longer to import than everything else here together; inference doe
 """
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, Any
 
 from litellm.proxy import headers
@@ -54,7 +55,9 @@ class Admin:
     def _load(self) -> Any:
         from litellm.proxy.admin.app import make
 
-        return make(self._gateway)
+        app = make(self._gateway)
+        gc.freeze()  # what it has loaded stays for good, like the rest (`server.settle_garbage`)
+        return app
 
 
 def _with_ours(theirs: list[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
