@@ -10,15 +10,20 @@ It is in exactly one state:
 
 What makes it safe to use again is decided in one place, `_message_done`: exactly one complete message has arrived,
 its last byte was the last byte read, the request was sent in full, and the server did not ask to close. llhttp itself
-goes on parsing whatever follows, so the callbacks ignore all that comes after the first message's end.
+goes on parsing whatever follows, so the callbacks ignore all that comes after the first message's end. What has reached
+the kernel but not us is looked for before the next use (`is_quiet`). A second answer that comes later still, when the
+next request is already out, cannot be told from the right one; HTTP/1.1 has no means for that.
 """
 
 import asyncio
 import re
+import select
+import socket
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from math import inf
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import httptools
 
@@ -50,7 +55,12 @@ class Stale(ClosedEarly):
 
 
 class Exchange(Protocol):
-    """What a connection reports to. Raising TransportError from the first two ends the exchange with that error."""
+    """What a connection reports to. Raising TransportError from the first two ends the exchange with that error.
+
+    `source` is set to the connection when it starts.
+    """
+
+    source: Any
 
     def on_head(self, status: int, headers: RawHeaders, coding: bytes | None, length: int | None, /) -> None: ...
 
@@ -66,8 +76,6 @@ class Exchange(Protocol):
 class Home(Protocol):
     """Where a connection lives: the pool's entry for its origin."""
 
-    def joined(self, connection: "Connection", /) -> None: ...
-
     def idle_again(self, connection: "Connection", /) -> None: ...
 
     def not_idle(self, connection: "Connection", /) -> None: ...
@@ -81,18 +89,21 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_armed", "_began", "_chunked", "_complete", "_deadline", "_drained", "_end_by", "_exchange", "_fault",
         "_fresh", "_head_bytes", "_head_ready", "_headers", "_home", "_idle_seconds", "_interim", "_is_interim",
-        "_length", "_loop", "_name", "_notes", "_parser", "_paused", "_pieces", "_pump", "_reusable", "_status",
-        "_timeouts", "_timer", "_transport", "_unaccepted", "_unframed", "_unread", "_unsent", "_until_eof",
-        "_write_paused", "state",
+        "_is_readable", "_length", "_loop", "_name", "_notes", "_parser", "_paused", "_pieces", "_pump", "_reusable",
+        "_status", "_timeouts", "_timer", "_transport", "_unaccepted", "_unframed", "_unread", "_unsent",
+        "_until_eof", "_write_paused", "state",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, home: Home, name: str, idle_seconds: float) -> None:
-        """`name` is the origin as error messages show it."""
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, home: Home, name: str, sock: socket.socket, idle_seconds: float
+    ) -> None:
+        """`name` is the origin as error messages show it; `sock` the socket that the loop's transport will own."""
         self.state: State = "idle"
         self._loop = loop
         self._home = home
         self._name = name
         self._idle_seconds = idle_seconds
+        self._is_readable = _watch(sock)
         self._fresh = True
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport
@@ -116,36 +127,39 @@ class Connection(asyncio.Protocol):
 
     # What the transport asks for
 
-    def start(self, head: bytes, body: bytes, exchange: Exchange, timeouts: Timeouts, end_by: float) -> None:
-        """Write a request; `end_by` is the loop's time at which all must be over."""
+    def is_quiet(self) -> bool:
+        """Whether an idle connection has brought neither bytes nor an end that the loop has not delivered yet."""
+        return not self._is_readable()
+
+    def start(self, request: bytes, exchange: Exchange, timeouts: Timeouts, end_by: float) -> None:
+        """Write a request, or its head; `end_by` is the loop's time at which all must be over."""
         if self.state != "idle":
             exchange.on_end(ClosedEarly(f"{self._name} spoke or hung up before the request", sent=False))
             return
         transport = self._transport
         self._exchange = exchange
+        exchange.source = self
         self._timeouts = timeouts
         self._end_by = end_by
         self._began = self._loop.time()
         self.state = "sending"
-        transport.write(head)
-        if transport.is_closing():  # the very first write failed
-            self._unaccepted = True
-        elif body:
-            transport.write(body)
+        transport.write(request)
+        self._unaccepted = transport.is_closing()  # the very first write failed
         self._wait_for_answer()
 
     def upload(self, pump: Coroutine[None, None, None]) -> None:
-        """Let a task write the rest of the request; until it is done the connection is not used again."""
+        """Let a task write the request's body; until it is done the connection is not used again."""
         self._pump = self._loop.create_task(pump)
         self._due_in(None)
 
     def uploaded(self) -> None:
+        """The body has been written."""
         self._pump = None
         if self.state in ("sending", "head"):
             self._wait_for_answer()
 
     async def write(self, data: bytes) -> None:
-        """Write a piece of an upload; returns when the kernel has it."""
+        """Write a piece of the body; returns when the kernel has it, or at the end."""
         self._transport.write(data)
         if self._write_paused:
             self._wait_for_answer()
@@ -196,8 +210,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # pyright: ignore[reportAttributeAccessIssue] - uvloop's are not asyncio's classes
-        self._transport.set_write_buffer_limits(high=0)  # so that pause_writing tells what the kernel has not taken
-        self._home.joined(self)
+        # So that pause_writing tells what the kernel has not taken. (With 0 asyncio's TLS pauses at every other turn.)
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -501,3 +515,12 @@ class Connection(asyncio.Protocol):
         if self._write_paused:
             return TimedOut(f"{self._name} did not read the request for {timeouts.between_bytes} s", "between_bytes")
         return TimedOut(f"{self._name} did not answer within {timeouts.first_byte} s", "first_byte")
+
+
+def _watch(sock: socket.socket) -> Callable[[], object]:
+    """A function that tells whether there is anything to read: poll costs a third of a recv that would block."""
+    if not hasattr(select, "poll"):  # Windows
+        return lambda: select.select((sock,), (), (), 0)[0]
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return partial(poll.poll, 0)

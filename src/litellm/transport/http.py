@@ -2,10 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from litellm.transport.base import ClosedEarly, ConnectFailed, ResponseStream, TimedOut
 from litellm.transport.connect import open_socket
@@ -24,7 +23,8 @@ IDLE_SECONDS: Final = 55.0
 _SPARE_FILES: Final = 64
 """Descriptors left to the rest of the process when connections are bounded by RLIMIT_NOFILE."""
 _JOIN_BELOW: Final = 1 << 16
-"""A body up to this size is copied behind the head, so that one write and one packet carry both."""
+"""A body up to this size is copied behind the head, so that one write carries both; a larger one goes in pieces, or
+TLS would encrypt all of it beforehand and nobody could tell whether the server reads."""
 _MAX_ROUTES: Final = 512
 
 _METHODS: Final = {name: name.encode() + b" " for name in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
@@ -82,7 +82,7 @@ class HttpTransport:
 
     async def stream(self, request: HttpRequest, /) -> ResponseStream:
         exchange = Stream(self._own_loop().create_future(), self._max_body)
-        exchange.attach(await self._carry(request, exchange))
+        await self._carry(request, exchange)
         return exchange
 
     async def aclose(self) -> None:
@@ -93,30 +93,25 @@ class HttpTransport:
             connection.fail(ClosedEarly("the transport was closed"))
         await self._pool.emptied()
 
-    async def _carry(self, request: HttpRequest, exchange: Whole | Stream) -> Connection:
+    async def _carry(self, request: HttpRequest, exchange: Whole | Stream) -> None:
         """Send the request, a second time if the first reached nobody; return when the exchange is done."""
         total = request.timeouts.total
         end_by = inf if total is None else self._own_loop().time() + total
         route = self._route(request)
         head, body = _wire(route, request)
         # An upload cannot be sent again, so it does not take a connection that may be stale.
-        upload = request.body if isinstance(request.body, Upload) else None
-        connection = route.origin.take() if upload is None else None
+        once_only = isinstance(body, Upload)
+        connection = None if once_only else route.origin.take()
         if connection is None:
             connection = await self._connect(route.origin, request, end_by)
-        connection.start(head, body, exchange, request.timeouts, end_by)
-        if upload is not None:
-            connection.upload(pump(connection, upload))
         try:
-            await _done(exchange, connection)
+            await _exchange(connection, head, body, request, exchange, end_by)
         except Stale:
-            if upload is not None:
+            if once_only:
                 raise
             exchange.done = self._own_loop().create_future()
             connection = await self._connect(route.origin, request, end_by)
-            connection.start(head, body, exchange, request.timeouts, end_by)
-            await _done(exchange, connection)
-        return connection
+            await _exchange(connection, head, body, request, exchange, end_by)
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
@@ -161,6 +156,8 @@ class HttpTransport:
         if self._closed:
             connection.close()
             raise ClosedEarly("the transport was closed", sent=False)
+        if connection.state == "idle":  # else it is lost already, and start() says so
+            self._pool.open[connection] = None
         return connection
 
     def _make_room(self) -> None:
@@ -173,27 +170,21 @@ class HttpTransport:
             expendable.close()
 
     async def _open(self, origin: Origin) -> Connection:
-        _, host, port = origin.key.origin
-        proxy = origin.key.proxy
-        sock = await (open_socket(host, port) if proxy is None else open_socket(proxy.host, proxy.port))
-        try:
-            if proxy is not None:
-                await open_tunnel(sock, proxy, host, port)
-            return await self._speak(sock, origin)
-        except BaseException:
-            sock.close()
-            raise
-
-    async def _speak(self, sock: socket.socket, origin: Origin) -> Connection:
-        """Put the protocol, and TLS if it is due, on a connected socket."""
-        loop = self._own_loop()
-        scheme, host, port = origin.key.origin
-        make: Callable[[], Connection] = lambda: Connection(loop, origin, f"{host}:{port}", self._idle_seconds)  # noqa: E731
+        scheme, host, _ = origin.key.origin
         if scheme == "http":
-            return (await loop.create_connection(make, sock=sock))[1]
+            return await self._speak(await _reach(origin), origin)
         context = self._contexts.get(origin.key.tls)
         async with origin.handshakes:
-            return (await loop.create_connection(make, sock=sock, ssl=context, server_hostname=host))[1]
+            return await self._speak(await _reach(origin), origin, ssl=context, server_hostname=host)
+
+    async def _speak(self, sock: socket.socket, origin: Origin, **tls: Any) -> Connection:
+        """Put the protocol on a connected socket. The loop owns the socket from here on: to close it would free its
+        number for another one while the loop still uses it for this."""
+        loop = self._own_loop()
+        _, host, port = origin.key.origin
+        connection = Connection(loop, origin, f"{host}:{port}", sock, self._idle_seconds)
+        await loop.create_connection(lambda: connection, sock=sock, **tls)
+        return connection
 
     def _connect_failed(self, origin: Origin, error: OSError, request: HttpRequest, *, total: bool) -> NoReturn:
         if self._closed:
@@ -207,7 +198,33 @@ class HttpTransport:
         raise timed_out from None
 
 
-async def _done(exchange: Whole | Stream, connection: Connection) -> None:
+async def _reach(origin: Origin) -> socket.socket:
+    """A socket with the origin, not yet its TLS, at the other end."""
+    _, host, port = origin.key.origin
+    proxy = origin.key.proxy
+    if proxy is None:
+        return await open_socket(host, port)
+    sock = await open_socket(proxy.host, proxy.port)
+    try:
+        await open_tunnel(sock, proxy, host, port)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _exchange(
+    connection: Connection,
+    head: bytes,
+    body: bytes | Upload,
+    request: HttpRequest,
+    exchange: Whole | Stream,
+    end_by: float,
+) -> None:
+    """One attempt on one connection."""
+    connection.start(head, exchange, request.timeouts, end_by)
+    if body and connection.state == "sending":
+        connection.upload(pump(connection, body))
     try:
         await exchange.done
     except asyncio.CancelledError:
@@ -215,8 +232,8 @@ async def _done(exchange: Whole | Stream, connection: Connection) -> None:
         raise
 
 
-def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes]:
-    """A request's bytes: what is written first, and a large body. Raises InvalidRequest.
+def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes | Upload]:
+    """A request's bytes: what is written at once, and the body if it is not part of that. Raises InvalidRequest.
 
     CONNECT is the tunnel's, and HEAD has no body whatever its length says, which the parser would have to be told.
     """
@@ -229,7 +246,7 @@ def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes]:
     if isinstance(body, Upload):
         if body.length < 0:
             raise InvalidRequest("an upload has a negative length")
-        return b"%b%b%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, fields, accept, body.length), b""
+        return b"%b%b%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, fields, accept, body.length), body
     if not body and request.method in _BODYLESS:
         return b"%b%b%b%b\r\n" % (method, route.wire, fields, accept), b""
     if len(body) > _JOIN_BELOW:

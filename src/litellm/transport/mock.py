@@ -44,8 +44,8 @@ class MockTransport:
     async def stream(self, request: HttpRequest, /) -> ResponseStream:
         status, headers, chunks = await self._answer(request)
         stream = Stream(asyncio.get_running_loop().create_future(), MAX_BODY)
+        stream.source = _Playback(stream, chunks, self._running)
         stream.on_head(status, headers, None, None)
-        stream.attach(_Playback(stream, chunks, self._running))
         return stream
 
     async def aclose(self) -> None:

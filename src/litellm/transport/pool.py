@@ -1,4 +1,4 @@
-"""Which connection a request gets. Pure bookkeeping: nothing here opens a socket or reads a clock.
+"""Which connection a request gets. Bookkeeping: nothing here opens a socket or reads a clock.
 
 Idle connections are kept per origin (with its TLS settings and its proxy) and used last in, first out, so that the
 surplus of a burst grows old and expires. Each connection expires by its own timer.
@@ -35,10 +35,13 @@ class Origin:
     handshakes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HANDSHAKES))
 
     def take(self) -> Connection | None:
-        return self.idle.popitem()[0] if self.idle else None
-
-    def joined(self, connection: Connection, /) -> None:
-        self.pool.open[connection] = None
+        """The idle connection used last; those that turn out to have ended, or to have spoken unasked, are closed."""
+        while self.idle:
+            connection, _ = self.idle.popitem()
+            if connection.is_quiet():
+                return connection
+            connection.close()
+        return None
 
     def idle_again(self, connection: Connection, /) -> None:
         self.idle[connection] = None

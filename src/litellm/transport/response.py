@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from litellm.transport.base import ClosedEarly, NotHTTP, Receiver, TransportError
-from litellm.transport.connection import Exchange
+from litellm.transport.connection import Connection, Exchange
 from litellm.transport.decompress import Decoder, decoder_for
 from litellm.types.http import HttpResponse, RawHeaders
 
@@ -26,10 +26,22 @@ def _too_large(limit: int) -> NotHTTP:
     return NotHTTP(f"the body of the response is larger than {limit} bytes")
 
 
+class Source(Protocol):
+    """Where a stream comes from, as far as its reader needs it: a Connection."""
+
+    def pause(self, exchange: Exchange, /) -> None: ...
+
+    def resume(self, exchange: Exchange, /) -> None: ...
+
+    def abandon(self, exchange: Exchange, /) -> None: ...
+
+
 class Whole:
     """Collects one response of at most `limit` bytes of body. `done` is set when it is complete."""
 
-    __slots__ = ("_body", "_decoder", "_limit", "_more", "done", "headers", "status")
+    __slots__ = ("_body", "_decoder", "_limit", "_more", "done", "headers", "source", "status")
+
+    source: Connection
 
     def __init__(self, done: asyncio.Future[None], limit: int) -> None:
         self.done = done
@@ -83,30 +95,21 @@ def _unfinished(decoder: Decoder) -> TransportError | None:
     return None
 
 
-class Source(Protocol):
-    """Where a stream comes from, as far as its reader needs it: a Connection."""
-
-    def pause(self, exchange: Exchange, /) -> None: ...
-
-    def resume(self, exchange: Exchange, /) -> None: ...
-
-    def abandon(self, exchange: Exchange, /) -> None: ...
-
-
 class Stream:
     """base.ResponseStream. `done` is set when the head has arrived; failures are its before, the body's afterwards."""
 
     __slots__ = (
-        "_buffer", "_buffered", "_closed", "_decoder", "_ended", "_error", "_limit", "_reader", "_receiver", "_source",
-        "done", "headers", "status",
+        "_buffer", "_buffered", "_closed", "_decoder", "_ended", "_error", "_limit", "_reader", "_receiver",
+        "done", "headers", "source", "status",
     )  # fmt: skip
+
+    source: Source
 
     def __init__(self, done: asyncio.Future[None], limit: int) -> None:
         self.done = done
         self.status = 0
         self.headers: RawHeaders = []
         self._limit = limit
-        self._source: Source | None = None
         self._decoder: Decoder | None = None
         self._receiver: Receiver | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -114,9 +117,6 @@ class Stream:
         self._buffered = 0
         self._ended = self._closed = False
         self._error: TransportError | None = None
-
-    def attach(self, source: Source) -> None:
-        self._source = source
 
     # The exchange
 
@@ -171,12 +171,10 @@ class Stream:
             self.resume()
 
     def pause(self) -> None:
-        if self._source is not None:
-            self._source.pause(self)
+        self.source.pause(self)
 
     def resume(self) -> None:
-        if self._source is not None:
-            self._source.resume(self)
+        self.source.resume(self)
 
     async def read(self) -> bytes:
         body = bytearray()
@@ -197,9 +195,7 @@ class Stream:
     def close(self) -> None:
         self._closed = True
         self._buffer.clear()
-        if self._source is not None:
-            self._source.abandon(self)
-            self._source = None
+        self.source.abandon(self)
         self._wake()
 
     async def _next(self) -> bytes:

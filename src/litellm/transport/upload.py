@@ -1,53 +1,51 @@
-"""Sending a body that comes from an iterator, while the connection may already be answering."""
+"""Sending a large body piece by piece, while the connection may already be answering."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Final
 
 from litellm.transport.connection import Connection
 from litellm.types.http import InvalidRequest, Upload
 
 _PIECE: Final = 1 << 16
+_TURNS: Final = 2
+"""Turns of the loop before a write, so that it reads first: if an answer and a reset have come, the write would fail
+and the answer be lost."""
 
 
-async def pump(connection: Connection, upload: Upload) -> None:
-    """Write the upload to the connection. The iterator's own failure, or a wrong length, fails the exchange.
+async def pump(connection: Connection, body: bytes | Upload) -> None:
+    """Write the body to the connection. An iterator's own failure, or a wrong length, fails the exchange.
 
-    An early answer cancels this task; the iterator is closed in any case.
+    The end of the exchange, by an early answer for instance, cancels this task; an iterator is closed in any case.
     """
     try:
-        await _write_all(connection, upload)
-    except asyncio.CancelledError:
-        raise
+        if isinstance(body, Upload):
+            await _write_upload(connection, body)
+        else:
+            await _write(connection, body)
     except Exception as error:  # a caller's iterator may raise anything; the caller gets it back
-        await _close(upload.chunks)
         connection.fail(error)
     else:
         connection.uploaded()
-    finally:
-        await _close(upload.chunks)
 
 
-async def _write_all(connection: Connection, upload: Upload) -> None:
+async def _write_upload(connection: Connection, upload: Upload) -> None:
     left = upload.length
-    async for chunk in upload.chunks:
-        left -= len(chunk)
-        if left < 0:
-            break
-        for at in range(0, len(chunk), _PIECE):
-            await connection.write(chunk[at : at + _PIECE])
-            await _let_answers_in()
+    try:
+        async for chunk in upload.chunks:
+            left -= len(chunk)
+            if left < 0:
+                break
+            await _write(connection, chunk)
+    finally:
+        aclose = getattr(upload.chunks, "aclose", None)
+        if aclose is not None:
+            await aclose()
     if left:
         raise InvalidRequest(f"an upload of {upload.length} bytes has {'more' if left < 0 else 'fewer'}")
 
 
-async def _let_answers_in() -> None:
-    """Let the loop read before the next write: an answer followed by a reset is lost if the write comes first."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-
-async def _close(chunks: AsyncIterator[bytes]) -> None:
-    aclose = getattr(chunks, "aclose", None)
-    if aclose is not None:
-        await aclose()
+async def _write(connection: Connection, data: bytes) -> None:
+    for at in range(0, len(data), _PIECE):
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        await connection.write(data[at : at + _PIECE])
