@@ -21,7 +21,7 @@ _NAMES = {
         "litellm.sdk.more": """
             LiteLLM acompletion_with_retries acount_tokens ahealth_check completion_with_retries config_completion""",
         "litellm.sdk.budget": "BudgetManager",
-        "litellm.sdk.builder": "stream_chunk_builder",
+        "litellm.engine.builder": "stream_chunk_builder",
         "litellm.sdk.costs": """
             completion_cost cost_per_token get_response_cost_from_hidden_params response_cost_calculator""",
         "litellm.sdk.models": """
@@ -88,8 +88,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from litellm.engine.builder import stream_chunk_builder as stream_chunk_builder
     from litellm.exceptions import *  # noqa: F403
-    from litellm.sdk.builder import stream_chunk_builder as stream_chunk_builder
     from litellm.sdk.costs import *  # noqa: F403
     from litellm.sdk.main import acompletion as acompletion
     from litellm.sdk.main import aembedding as aembedding

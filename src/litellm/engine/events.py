@@ -87,10 +87,14 @@ class Record:
             values["api_base"] = target.base_url
         kwargs["additional_args"]["api_base"] = target.base_url
 
+    def first(self) -> None:
+        """The first part of a stream has come."""
+        self._first = datetime.now()
+
     def chunk(self, chunk: Any) -> None:
         """A part of a stream has reached the caller."""
         if self._first is None:
-            self._first = datetime.now()
+            self.first()
         if "stream" in self._listeners.at:
             self._tell("stream", chunk)
 

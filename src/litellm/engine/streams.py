@@ -164,6 +164,9 @@ class EventStream:
         bound = self._timeouts.between_bytes
         return self._no_event("between_bytes", bound) if bound is not None and seconds >= bound else None
 
+    def broke(self, error: e.LiteLLMError) -> None:
+        """A taker of bytes has found what is wrong with the stream. Here for those who listen in (`router/told.py`)."""
+
     def close(self) -> None:
         """Whoever waits for more finds the stream ended."""
         self._ended = self._told = True

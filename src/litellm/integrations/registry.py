@@ -9,6 +9,9 @@ from typing import Any, Final
 
 BUILT: Final[dict[str, tuple[str, str]]] = {}
 
+LOGGERS: Final[list[Any]] = []
+"""The callbacks that were made of a name; some packages look here for their own."""
+
 KNOWN: Final = frozenset(
     {
         "agentops", "anthropic_cache_control_hook", "argilla", "arize", "arize_phoenix", "athena", "aws_sqs",
@@ -31,10 +34,16 @@ class CallbackNotBuilt(ValueError):
 
 @cache
 def named(name: str) -> Any:
-    """The callback of a name, one per process. Raises CallbackNotBuilt, or ValueError for a name nobody knows."""
-    row = BUILT.get(name)
-    if row is not None:
-        return getattr(import_module(row[0]), row[1])()
+    """The callback of a name, one per process. Raises as `check`."""
+    check(name)
+    module, cls = BUILT[name]
+    return getattr(import_module(module), cls)()
+
+
+def check(name: str) -> None:
+    """Raises CallbackNotBuilt, or ValueError for a name nobody knows."""
+    if name in BUILT:
+        return
     built = f"there are: {', '.join(sorted(BUILT))}" if BUILT else "no callback has a name yet"
     if name in KNOWN:
         raise CallbackNotBuilt(

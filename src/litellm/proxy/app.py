@@ -28,8 +28,7 @@ from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import Worker
 from litellm.proxy.snapshot import Snapshot, build
-from litellm.transport.http import HttpTransport
-from litellm.transport.tunnel import proxies_from_environment
+from litellm.transport.choice import transport_for
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -44,7 +43,7 @@ class Gateway:
 
     def __init__(self, source: "Source", worker: Worker) -> None:
         self.worker = worker
-        self.engine = Engine(HttpTransport(proxies=proxies_from_environment(os.environ)), perf_counter)
+        self.engine = Engine(transport_for(os.environ), perf_counter)
         self.metrics = Metrics(worker.folder, worker.name)
         self._source = source
         self._admin = Admin(self)

@@ -82,6 +82,7 @@ def read(op: Op, body: bytes, path: str, model: str | None, default: str | None,
         wire.setdefault("encoding_format", "float")
     ask = Ask(op, asked, wire, bool(stream), call_id)
     if ours:
+        ask.metadata = as_object(ours.get("metadata"))
         _mock(ask, ours)
     return Read(ask, ours, usage_wanted)
 

@@ -6,6 +6,7 @@ What outlives a reload (connections, metrics) is not here: the engine is handed 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from types import ModuleType
 from typing import Any, Final
 
 import orjson
@@ -21,7 +22,7 @@ from litellm.router.deployments import Deployment, Deployments
 from litellm.router.plan import RetryPolicy
 from litellm.router.router import Router
 from litellm.settings import Settings
-from litellm.types.calls import Json
+from litellm.types.calls import Json, Target
 
 DEFAULT_RETRIES: Final = 2
 DEFAULT_COMMIT_SECONDS: Final = 15.0
@@ -47,20 +48,18 @@ class Snapshot:
 
 
 def build(config: Config, engine: Engine, environ: Mapping[str, str], version: int = 1) -> Snapshot:
-    """Raises APIError subclasses for a deployment that cannot be resolved; the message names its model."""
+    """Raises ObjectError for a callback or handler that cannot be had, and APIError subclasses for a deployment that
+    cannot be resolved; the message names its model."""
     settings = _settings(config)
     general, routing = config.general_settings, config.router_settings
+    if config.litellm_settings.custom_provider_map:
+        settings.custom_provider_map = _callbacks().custom_providers(config)
     deployments = Deployments([_deployment(entry, config, settings, environ) for entry in config.model_list])
     retries = _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES)
     commit_seconds = _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
     return Snapshot(
         config=config,
-        router=Router(
-            deployments,
-            engine,
-            RetryPolicy(retries),
-            commit_seconds,
-        ),
+        router=_router(config, deployments, engine, RetryPolicy(retries), commit_seconds),
         auth=Auth(
             general.master_key.get_secret_value() if general.master_key else None, general.litellm_key_header_name
         ),
@@ -69,6 +68,25 @@ def build(config: Config, engine: Engine, environ: Mapping[str, str], version: i
         commit_seconds=commit_seconds,
         version=version,
     )
+
+
+def _router(
+    config: Config, deployments: Deployments, engine: Engine, policy: RetryPolicy, commit_seconds: float
+) -> Router:
+    """The plain one, unless the config names callbacks."""
+    telling = _callbacks().telling(config) if config.litellm_settings.names_callbacks else None
+    if telling is None:
+        return Router(deployments, engine, policy, commit_seconds)
+    from litellm.router.told import ToldRouter
+
+    return ToldRouter(deployments, engine, policy, commit_seconds, telling)
+
+
+def _callbacks() -> ModuleType:
+    """Loaded for a config that names something in Python, and only then."""
+    from litellm.proxy import callbacks
+
+    return callbacks
 
 
 def _settings(config: Config) -> Settings:
@@ -90,7 +108,7 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
     seconds = _first(params.timeout, settings.request_timeout)
     streamed = _first(params.stream_timeout, config.router_settings.stream_timeout, seconds)
     try:
-        target = resolve(_wish(params, seconds, settings, environ), settings, environ, key_needed=False)
+        target = _target(_wish(params, seconds, settings, environ), settings, environ)
     except e.LiteLLMError as error:
         error.message = f"model_list, {entry.model_name}: {error.raw_message}"
         raise
@@ -110,9 +128,17 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
         stream_timeouts=timeouts(streamed, stream=True),
         mock=params.mock_response,
         clientside=frozenset(params.configurable_clientside_auth_params or ()),
-        keyless=_keyless(params, target.api_key, target.provider),
+        keyless=_keyless(params, target.api_key, target.provider, target.handler is not None),
         info=_info(entry),
     )
+
+
+def _target(wish: Wish, settings: Settings, environ: Mapping[str, str]) -> Target:
+    if settings.custom_provider_map:
+        custom = _callbacks().target(settings.custom_provider_map, wish)
+        if custom is not None:
+            return custom
+    return resolve(wish, settings, environ, key_needed=False)
 
 
 def _wish(params: LitellmParams, seconds: float, settings: Settings, environ: Mapping[str, str]) -> Wish:
@@ -138,9 +164,9 @@ def _wire(params: LitellmParams) -> tuple[Json, Json]:
     return defaults, {**fixed, **(params.extra_body or {})}
 
 
-def _keyless(params: LitellmParams, key: str | None, provider: str) -> str | None:
-    """Why calls to a deployment without a key fail, naming the variable to set."""
-    if key is not None:
+def _keyless(params: LitellmParams, key: str | None, provider: str, own: bool) -> str | None:
+    """Why calls to a deployment without a key fail, naming the variable to set. `own`: a custom provider needs none."""
+    if key is not None or own:
         return None
     if params.api_key_variable:
         return f"No API key for {provider}: the environment variable {params.api_key_variable} is not set"

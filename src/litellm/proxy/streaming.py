@@ -91,6 +91,7 @@ class Relay:
 
     def _fail(self, error: e.LiteLLMError) -> None:
         """A failure after the status line is an error event, never a silent end."""
+        self._stream.broke(error)
         self._write(b"data: %b\n\n" % errors.encoded(error))
         self._finish()
 

@@ -42,7 +42,7 @@ def record_of(op: Op, asynchronous: bool, given: Json) -> "Record | None":
 
 def assembled(chunks: list[Any], hidden: Json) -> Any:
     """The answer that a stream's chunks add up to, with the usage that the endpoint reported at its end."""
-    from litellm.sdk.builder import stream_chunk_builder
+    from litellm.engine.builder import stream_chunk_builder
 
     made = stream_chunk_builder(chunks)
     if made is not None:

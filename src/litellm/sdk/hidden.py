@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from litellm.engine.upstream import additional_headers
 from litellm.router.deployments import Deployment
 from litellm.types.calls import Json
 from litellm.types.http import RawHeaders
@@ -22,14 +23,3 @@ def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, cal
         "response_cost": None,
         "litellm_model_name": target.model,
     }
-
-
-def additional_headers(headers: RawHeaders) -> dict[str, str]:
-    """The endpoint's headers under `llm_provider-`, and its `x-ratelimit-*` also as they are."""
-    found: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        found[f"llm_provider-{name}"] = value
-        if name.startswith("x-ratelimit-"):
-            found[name] = value
-    return found

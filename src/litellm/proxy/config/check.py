@@ -276,9 +276,10 @@ def _models_resolve(parts: Parts) -> Iterator[Finding]:
     """The provider is known, and has an address. Keys are asked for when a call needs one."""
     settings = Settings()
     settings.api_base = parts.litellm_settings.api_base
+    custom = {row.provider for row in parts.litellm_settings.custom_provider_map or ()}
     for index, entry in parts.entries:
         given = entry.litellm_params
-        if given.model.endswith("/"):
+        if given.model.endswith("/") or (given.custom_llm_provider or given.model.partition("/")[0]) in custom:
             continue
         try:
             resolve(Wish(given.model, given.custom_llm_provider, given.api_base), settings, parts.environment, False)

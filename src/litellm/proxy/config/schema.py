@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from litellm.catalog import params
+from litellm.integrations import registry
 from litellm.types.http import Headers, InvalidRequest, Url
 
 
@@ -73,6 +74,24 @@ def _filled(value: Any) -> Any:
     return value
 
 
+def _listed(value: Any) -> Any:
+    """One callback may stand without its list."""
+    return [value] if isinstance(value, str) else value
+
+
+def _built(value: str) -> str:
+    """Names without a dot are the registry's."""
+    if "." not in value:
+        registry.check(value)
+    return value
+
+
+def _dotted(value: str) -> str:
+    if "." not in value:
+        raise ValueError("expected module.instance")
+    return value
+
+
 def _or_empty(value: Any) -> Any:
     """A heading with nothing under it is null in YAML."""
     return {} if value is None else value
@@ -88,6 +107,7 @@ Amount = Annotated[float, BeforeValidator(_not_bool), Field(ge=0)]
 Text = Annotated[str, AfterValidator(_filled)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Address = Annotated[str, AfterValidator(_url)]
+Callbacks = Annotated[tuple[Annotated[str, AfterValidator(_built)], ...], BeforeValidator(_listed)]
 HeaderMap = Annotated[dict[str, str], AfterValidator(_headers)]
 
 RoutingStrategy = Literal[
@@ -320,25 +340,34 @@ class ModelEntry(Section):
     )
 
 
+class CustomProvider(Section):
+    """One row of `custom_provider_map`."""
+
+    provider: Text = Field(description="The prefix of the models it serves: `my-llm` for `my-llm/any-name`.")
+    custom_handler: Annotated[str, AfterValidator(_dotted)] = Field(
+        description="`module.instance`: a `CustomLLM`, in a file beside this one or in a module that can be imported."
+    )
+
+
 class LitellmSettings(Section):
     """`litellm_settings`: defaults for every deployment."""
 
     later: ClassVar[frozenset[str]] = _names(
         """
-        add_function_to_prompt allowed_fails budget_duration cache cache_params callbacks cloudzero_settings
+        add_function_to_prompt allowed_fails budget_duration cache cache_params cloudzero_settings
         content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config
         custom_prometheus_metadata_labels custom_prometheus_tags datadog_params default_fallbacks
         default_internal_user_params default_key_generate_params default_team_params default_team_settings
         disable_aiohttp_transport disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
         disable_hf_tokenizer_download disable_streaming_logging disable_token_counter enable_json_schema_validation
-        enable_preview_features enable_redis_auth_cache expose_router_debug_in_errors failure_callback fallbacks
-        force_ipv4 headers include_cost_in_streaming_usage input_callback internal_user_budget_duration json_logs
+        enable_preview_features enable_redis_auth_cache expose_router_debug_in_errors  fallbacks
+        force_ipv4 headers include_cost_in_streaming_usage  internal_user_budget_duration json_logs
         key_generation_settings langfuse_default_tags max_budget max_end_user_budget max_internal_user_budget max_tokens
         mcp_aliases model_alias_map model_cost_map_url model_fallbacks modify_params network_mock
         prometheus_initialize_budget_metrics prometheus_metrics_config public_model_groups
         redact_messages_in_exceptions redact_user_api_key_info require_auth_for_metrics_endpoint
-        route_all_chat_openai_to_responses s3_callback_params service_callback service_callbacks success_callback
-        suppress_debug_info tag_budget_config telemetry turn_off_message_logging upperbound_key_generate_params
+        route_all_chat_openai_to_responses s3_callback_params service_callback service_callbacks 
+        suppress_debug_info tag_budget_config telemetry  upperbound_key_generate_params
         use_aiohttp_transport use_chat_completions_url_for_anthropic_messages
         """
     )
@@ -358,11 +387,27 @@ class LitellmSettings(Section):
     ssl_certificate: str | None = Field(
         default=None, description="Path of the client's certificate shown to endpoints."
     )
+    callbacks: Callbacks | None = Field(
+        default=None,
+        description="Who hears of every call: `module.instance`, a `CustomLogger` or a function, in a file beside this "
+        "one or in a module that can be imported; or a callback's name.",
+    )
+    success_callback: Callbacks | None = Field(default=None, description="The same, for calls that succeeded.")
+    failure_callback: Callbacks | None = Field(default=None, description="The same, for calls that failed.")
+    input_callback: Callbacks | None = Field(default=None, description="The same, before a call.")
+    turn_off_message_logging: bool | None = Field(default=None, description="Hide prompts and answers from callbacks.")
+    custom_provider_map: tuple[CustomProvider, ...] | None = Field(
+        default=None, description="Providers of your own, in Python: a list of `provider` and `custom_handler`."
+    )
     set_verbose: bool | None = Field(default=None, description="The same as `--debug`.")
     api_base: Address | None = Field(default=None, description="For deployments that have none.")
     api_key: Secret | None = Field(default=None, description="For deployments that have none.")
     openai_key: Secret | None = Field(default=None, description="For deployments of `openai` that have none.")
     organization: str | None = Field(default=None, description="For deployments that have none.")
+
+    @property
+    def names_callbacks(self) -> bool:
+        return bool(self.callbacks or self.success_callback or self.failure_callback or self.input_callback)
 
 
 class RouterSettings(Section):

@@ -1,0 +1,186 @@
+"""A router that tells callbacks of every call that goes through it. A gateway without callbacks has the plain one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from litellm import exceptions as e
+from litellm.engine.builder import stream_chunk_builder
+from litellm.engine.engine import Engine, Reply
+from litellm.engine.events import Price, Record
+from litellm.engine.listeners import Listeners
+from litellm.engine.streams import EventStream, Sink
+from litellm.engine.upstream import additional_headers
+from litellm.formats.sse import SSEDecoder
+from litellm.router.deployments import Deployment, Deployments
+from litellm.router.plan import RetryPolicy
+from litellm.router.router import Router, Served
+from litellm.types import utils as types
+from litellm.types.calls import Ask, Json, Op
+from litellm.types.http import RawHeaders
+
+MAX_KEPT: Final = 16 * 1024 * 1024
+"""Bytes of a stream that are kept for its callbacks: of a longer one they are told the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Who is told, what calls cost, and whether prompts and answers are hidden."""
+
+    listeners: Listeners
+    price: Price
+    redact: bool = False
+
+
+class ToldRouter(Router):
+    """What a caller gets is what the plain router gives; a stream's bytes are kept for its callbacks as they go by."""
+
+    __slots__ = ("_telling",)
+
+    def __init__(
+        self,
+        deployments: Deployments,
+        engine: Engine,
+        policy: RetryPolicy,
+        commit_seconds: float | None,
+        telling: Telling,
+    ) -> None:
+        super().__init__(deployments, engine, policy, commit_seconds)
+        self._telling = telling
+
+    async def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Served[Reply]:
+        record = self._began(ask, group)
+        try:
+            served = await super().send(ask, group, num_retries)
+        except BaseException as error:
+            record.failed(error)
+            raise
+        reply = served.result
+        hidden = _chosen(record, served.deployment, reply.headers)
+        # The caller's answer is made of `reply.wire` after this, and no callback may change it: they get another.
+        record.succeeded(partial(_made, ask.op, orjson.dumps(reply.wire)), hidden)
+        return served
+
+    async def stream(
+        self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None
+    ) -> Served[EventStream]:
+        record = self._began(ask, group)
+        try:
+            served = await super().stream(ask, group, num_retries)
+        except BaseException as error:
+            record.failed(error)
+            raise
+        hidden = _chosen(record, served.deployment, served.result.headers)
+        served.result = Overheard(served.result, record, hidden)
+        return served
+
+    def _began(self, ask: Ask, group: tuple[Deployment, ...]) -> Record:
+        telling = self._telling
+        ours: Json = {"metadata": ask.metadata, "model_info": group[0].info if len(group) == 1 else None}
+        record = Record(telling.listeners, ask.op, True, ours, price=telling.price, redact=telling.redact)
+        record.began(ask, group[0].target if len(group) == 1 else None, group[0].model_name)
+        return record
+
+
+def _chosen(record: Record, deployment: Deployment, headers: RawHeaders) -> Json:
+    """The deployment that answered, in the call's dict; and what there is beside the answer."""
+    target = deployment.target
+    record.goes_to(target)
+    record.kwargs["litellm_params"]["model_info"] = {**deployment.info, "id": deployment.id}
+    return {
+        "model_id": deployment.id,
+        "api_base": target.base_url,
+        "litellm_model_name": target.model,
+        "custom_llm_provider": target.provider,
+        "additional_headers": additional_headers(headers),
+    }
+
+
+_MADE: Final[dict[Op, Callable[[Json], Any]]] = {
+    "chat": types.model_response,
+    "completion": types.text_completion_response,
+    "embedding": types.embedding_response,
+}
+
+
+def _made(op: Op, wire: bytes) -> Any:
+    return _MADE[op](orjson.loads(wire))
+
+
+class Overheard(EventStream):
+    """An EventStream whose bytes are kept on their way to its taker. Its end is told when it is closed."""
+
+    __slots__ = ("_hidden", "_inner", "_kept", "_outer", "_record", "_size", "_wrong")
+
+    def __init__(self, inner: EventStream, record: Record, hidden: Json) -> None:
+        # Not the parent's: this one has no response of its own, the stream within has it.
+        self.headers = inner.headers
+        self.seconds = inner.seconds
+        self._inner = inner
+        self._record = record
+        self._hidden = hidden
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._outer: Sink | None = None
+        self._wrong: e.LiteLLMError | None = None
+
+    def relay(self, sink: Sink) -> None:
+        self._outer = sink
+        self._inner.relay(self)
+
+    def data(self, data: bytes, /) -> None:
+        if not self._kept:
+            self._record.first()
+        if self._size < MAX_KEPT:
+            self._kept.append(data)
+            self._size += len(data)
+        if self._outer is not None:
+            self._outer.data(data)
+
+    def end(self, error: Any, /) -> None:
+        self._wrong = self._wrong or error
+        if self._outer is not None:
+            self._outer.end(error)
+
+    def broke(self, error: e.LiteLLMError) -> None:
+        self._wrong = error
+
+    async def batch(self) -> list[Json]:
+        return await self._inner.batch()
+
+    def take(self) -> list[Json]:
+        return self._inner.take()
+
+    def decode(self, data: bytes) -> Json:
+        return self._inner.decode(data)
+
+    def pause(self) -> None:
+        self._inner.pause()
+
+    def resume(self) -> None:
+        self._inner.resume()
+
+    def close(self) -> None:
+        self._inner.close()
+        kept, self._kept = self._kept, []
+        if self._wrong is not None:
+            self._record.failed(self._wrong, self._hidden)
+        else:
+            self._record.succeeded(partial(_assembled, kept), self._hidden)
+
+
+def _assembled(pieces: list[bytes]) -> Any:
+    """The answer that a stream's bytes add up to; of one that broke off, what had come."""
+    decoder = SSEDecoder()
+    events = [*decoder.feed(b"".join(pieces)), *decoder.end()]
+    chunks: list[Any] = []
+    for event in events:
+        if event.data and event.data != b"[DONE]":
+            try:
+                chunks.append(orjson.loads(event.data))
+            except orjson.JSONDecodeError:  # the caller has been told so; callbacks get the rest
+                continue
+    return stream_chunk_builder([chunk for chunk in chunks if isinstance(chunk, dict) and "error" not in chunk])
