@@ -13,10 +13,18 @@ LONG = {
 }
 FUNCTION_LINES = 50
 LONG_FUNCTIONS = {
+    "engine/standard.py::payload": "one line per documented field of the payload",
     "sdk/main.py::completion": "one line per documented parameter",
     "sdk/main.py::acompletion": "one line per documented parameter",
 }
 BROAD = {
+    "engine/custom.py": "a user's own provider may raise anything: the caller gets one of our errors",
+    "engine/delivery.py": "a user's callback may raise anything, and the call it is told of goes on",
+    "proxy/callbacks.py": "a user's module is imported here and may fail in any way: the start says so",
+    "sdk/batch.py": "the caller of a batch finds each failure in the list, whatever it is",
+    "transport/foreign.py": "a caller's own HTTP client has errors of its own: they become the transport's",
+    "transport/threads.py": "what a thread raised is handed to the coroutine that waits for it",
+    "integrations/custom_batch_logger.py": "a loop that sends batches by a subclass's code outlives what that raises",
     "engine/streams.py": "closes the stream of a caller who has gone",
     "proxy/admin/app.py": "what a route raised travels past Starlette's own error page to the gateway's",
     "proxy/app.py": "the gateway's error page: a defect of ours is a logged 500, never a dead connection",

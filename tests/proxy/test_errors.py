@@ -53,7 +53,7 @@ def test_a_limit_is_a_throttling_error_whatever_the_vendor_calls_it() -> None:
 
 
 def test_a_defect_of_ours_says_nothing_of_the_inside() -> None:
-    body = errors.body_of(ValueError("sk-secret at /home/me/file.py"))
+    body = errors.body_of(ValueError("sk-secret at /srv/me/file.py"))
     assert body == {"message": errors.INTERNAL, "type": "internal_server_error", "param": None, "code": "500"}
     assert errors.status_of(ValueError("x")) == 500 and errors.headers_of(ValueError("x")) == []
 
