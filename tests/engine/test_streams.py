@@ -15,7 +15,7 @@ from litellm.engine.streams import EventStream
 from litellm.transport.base import ClosedEarly
 from litellm.transport.mock import MockTransport
 from litellm.types.calls import Call, Json, Target
-from litellm.types.http import HttpResponse, Timeouts
+from litellm.types.http import Headers, HttpRequest, HttpResponse, Timeouts, Url
 
 SSE = [(b"content-type", b"text/event-stream")]
 PATIENT = Timeouts(10, 60, 60, None)
@@ -352,6 +352,32 @@ def test_a_relay_can_pause_the_upstream() -> None:
         stream.close()
 
     with_feed(test)
+
+
+def test_a_taker_may_pause_at_its_very_first_bytes() -> None:
+    """They may already be more than it wants, because they have waited for it."""
+
+    class Full(Taker):
+        def data(self, data: bytes, /) -> None:
+            super().data(data)
+            response.pause()
+
+    async def main() -> None:
+        nonlocal response
+        feed = Feed()
+        feed.put(*[b"x" * 1000] * 2000)
+        transport = MockTransport(lambda _: (200, SSE, aiter(feed)))
+        request = HttpRequest("POST", Url("http://host/"), Headers())
+        response = await transport.stream(request)
+        await asyncio.sleep(0.02)
+        taker = Full()
+        response.relay(taker)
+        await asyncio.sleep(0.02)
+        assert 0 < sum(map(len, taker.got)) < 3 * streams.MAX_WAITING
+        response.close()
+
+    response: Any = None
+    asyncio.run(main())
 
 
 def test_an_answer_that_is_no_stream_at_all_is_an_error_by_its_status() -> None:

@@ -81,10 +81,7 @@ def _refuse_and_warn(ours: Json, model: str) -> None:
             )
         if name not in _warned:
             _warned.add(name)
-            _log.warning("litellm: `%s` has no effect yet and is not sent%s", name, _HINTS.get(name, ""))
-
-
-_HINTS: Final = {"metadata": "; extra_body={'metadata': ...} sends it to the endpoint"}
+            _log.warning("litellm: `%s` has no effect yet and is not sent", name)
 
 
 def _wish(model: str, ours: Json, stream: bool) -> Wish:

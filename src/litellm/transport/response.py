@@ -161,14 +161,12 @@ class Stream:
 
     def relay(self, receiver: Receiver, /) -> None:
         self._receiver = receiver
+        if not self._ended:
+            self.resume()  # before it is given anything: it may pause at once
         if self._buffer:
             receiver.data(self._take())
-        if self._closed:
-            return
-        if self._ended:
+        if self._ended and not self._closed:
             receiver.end(self._error)
-        else:
-            self.resume()
 
     def pause(self) -> None:
         self.source.pause(self)
