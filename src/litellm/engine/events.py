@@ -32,12 +32,22 @@ _EVENT_TYPES: Final[dict[Moment, str]] = {
 
 class Record:
     """`kwargs` is the dict that all callbacks of the call are given. `metadata` and what `ours` has of the names that
-    steer us go into its `litellm_params`. Methods return at once and raise nothing of a callback's."""
+    steer us go into its `litellm_params`. Without a `price`, `hidden` knows the cost.
+
+    Methods return at once and raise nothing of a callback's.
+    """
 
     __slots__ = ("_context", "_done", "_first", "_listeners", "_loop", "_price", "_redact", "kwargs")
 
     def __init__(
-        self, listeners: Listeners, op: Op, asynchronous: bool, ours: Json, *, price: Price, redact: bool = False
+        self,
+        listeners: Listeners,
+        op: Op,
+        asynchronous: bool,
+        ours: Json,
+        *,
+        price: Price | None = None,
+        redact: bool = False,
     ) -> None:
         self._listeners = listeners
         self._price = price
@@ -129,8 +139,7 @@ class Record:
         if error is not None:
             kwargs.update(exception=error, traceback_exception=standard.trace_of(error))
         else:
-            cost = hidden.get("response_cost")
-            kwargs["response_cost"] = self._price(whole, kwargs) if cost is None else cost
+            kwargs["response_cost"] = self._price(whole, kwargs) if self._price else hidden.get("response_cost")
         kwargs["standard_logging_object"] = standard.payload(kwargs, whole, hidden)
         if streamed:
             kwargs["complete_streaming_response"] = kwargs["async_complete_streaming_response"] = whole

@@ -37,7 +37,7 @@ def record_of(op: Op, asynchronous: bool, given: Json) -> "Record | None":
         raise e.BadRequestError(message=str(error), llm_provider="", model=str(given.get("model"))) from None
     if not heard.at:
         return None
-    return Record(heard, op, asynchronous, given, price=_price, redact=settings.turn_off_message_logging)
+    return Record(heard, op, asynchronous, given, redact=settings.turn_off_message_logging)
 
 
 def assembled(chunks: list[Any], hidden: Json) -> Any:
@@ -49,25 +49,3 @@ def assembled(chunks: list[Any], hidden: Json) -> Any:
         made.usage = made.usage or hidden.get("usage")
         made._hidden_params = hidden  # pyright: ignore[reportPrivateUsage]
     return made
-
-
-def _price(response: Any, kwargs: Json) -> float | None:
-    """What a call's answer cost, by the call's own prices if it was given some."""
-    from litellm.sdk.costs import completion_cost
-
-    params: Json = kwargs["litellm_params"]
-    info: Json = params["model_info"]
-    prices = {
-        name: value for source in (info, params) for name, value in source.items() if "cost_per" in name and value
-    }
-    try:
-        return completion_cost(
-            response,
-            model=kwargs["model"],
-            custom_llm_provider=kwargs["custom_llm_provider"],
-            custom_cost_per_token=prices,
-            base_model=params["base_model"] or info.get("base_model"),
-            call_type=kwargs["call_type"],
-        )
-    except ValueError:  # a model whose price nobody knows
-        return None

@@ -1,5 +1,6 @@
 """`response._hidden_params`: what users read beside the answer (litellm-contract 1a.5)."""
 
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, Final
 
 from litellm.engine.upstream import additional_headers
@@ -9,17 +10,91 @@ from litellm.types.http import RawHeaders
 
 _CONTENT: Final = frozenset({"messages", "input", "prompt"})
 
+_COST: Final = "response_cost"
 
-def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, call_id: str) -> dict[str, Any]:
-    target = deployment.target
-    return {
-        "custom_llm_provider": target.provider,
-        "region_name": None,
-        "additional_headers": additional_headers(headers),
-        "optional_params": {name: value for name, value in params.items() if name not in _CONTENT},
-        "litellm_call_id": call_id,
-        "api_base": target.base_url,
-        "model_id": deployment.id or None,
-        "response_cost": None,
-        "litellm_model_name": target.model,
+PRICED: Final = frozenset(
+    {
+        "input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
+        "cache_read_input_token_cost", "cache_creation_input_token_cost", "base_model", "model_info",
     }
+)  # fmt: skip
+"""A call's arguments that say what it costs."""
+
+
+class HiddenParams(dict[str, Any]):
+    """A dict whose `response_cost` (dollars, or None) is worked out when it is first asked for.
+
+    The catalog of prices takes 20 ms to load and a cost some microseconds: most calls are not asked. `usage` is the
+    endpoint's; of a stream it stands in the dict itself once it has come.
+    """
+
+    __slots__ = ("prices", "usage")
+
+    prices: Json
+    usage: Any
+
+    def __getitem__(self, name: str) -> Any:
+        if name == _COST:
+            self._price()
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name == _COST:
+            self._price()
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        """Written out so that `{**hidden}` and `dict(hidden)` read by `__getitem__`."""
+        return super().__iter__()
+
+    def items(self) -> ItemsView[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._price()
+        return super().items()
+
+    def values(self) -> ValuesView[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._price()
+        return super().values()
+
+    def _price(self) -> None:
+        usage = getattr(self, "usage", None) or super().get("usage")
+        if usage is not None and super().get(_COST) is None:
+            cost = cost_of(usage, super().get("litellm_model_name"), super().get("custom_llm_provider"), self.prices)
+            self[_COST] = cost
+
+
+def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, call_id: str, given: Json) -> HiddenParams:
+    """`given` are the call's arguments."""
+    target = deployment.target
+    hidden = HiddenParams(
+        {
+            "custom_llm_provider": target.provider,
+            "region_name": None,
+            "additional_headers": additional_headers(headers),
+            "optional_params": {name: value for name, value in params.items() if name not in _CONTENT},
+            "litellm_call_id": call_id,
+            "api_base": target.base_url,
+            "model_id": deployment.id or None,
+            "response_cost": None,
+            "litellm_model_name": target.model,
+        }
+    )
+    hidden.prices = {} if given.keys().isdisjoint(PRICED) else {name: given[name] for name in PRICED & given.keys()}
+    return hidden
+
+
+def cost_of(usage: Any, model: str | None, provider: str | None, prices: Mapping[str, Any]) -> float | None:
+    """Dollars, by the call's own prices (PRICED) over the catalog's; None if nobody knows any."""
+    from litellm.sdk.costs import completion_cost  # with the catalog
+
+    info: Json = prices.get("model_info") or {}
+    own = {name: value for name, value in {**info, **prices}.items() if "cost" in name and value is not None}
+    try:
+        return completion_cost(
+            {"usage": usage},
+            model=model,
+            custom_llm_provider=provider,
+            custom_cost_per_token=own,
+            base_model=prices.get("base_model") or info.get("base_model"),
+        )
+    except ValueError:  # no price, or one that makes no sense
+        return None

@@ -286,14 +286,15 @@ async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: "Rec
     router = await client.router() if own is None else sessions.router_over(own, ask.model)
     if not ask.stream:
         served = await router.send(ask, (deployment,), request.num_retries)
-        return _response(op, request, deployment, served.result, started)
+        return _response(op, request, deployment, served.result, started, given)
     streamed = await router.stream(ask, (deployment,), request.num_retries)
-    return _stream(op, request, deployment, streamed.result, record)
+    return _stream(op, request, deployment, streamed.result, record, given)
 
 
-def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float) -> Any:
+def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float, given: Json) -> Any:
     made = _MADE[op](reply.wire)
-    hidden = hidden_params(deployment, reply.headers, request.ask.params, request.ask.call_id)
+    hidden = hidden_params(deployment, reply.headers, request.ask.params, request.ask.call_id, given)
+    hidden.usage = made.usage
     elapsed = (time.perf_counter() - started) * 1000
     hidden["_response_ms"] = elapsed
     hidden["litellm_overhead_time_ms"] = elapsed - reply.seconds * 1000
@@ -310,7 +311,7 @@ _MADE: Final[dict[Op, Callable[[Json], Any]]] = {
 
 
 def _stream(
-    op: Op, request: Request, deployment: Deployment, stream: EventStream, record: "Record | None"
+    op: Op, request: Request, deployment: Deployment, stream: EventStream, record: "Record | None", given: Json
 ) -> CustomStreamWrapper:
     return CustomStreamWrapper(
         stream,
@@ -318,7 +319,7 @@ def _stream(
         model=deployment.target.model,
         provider=deployment.target.provider,
         usage_asked=request.usage_asked,
-        hidden_params=hidden_params(deployment, stream.headers, request.ask.params, request.ask.call_id),
+        hidden_params=hidden_params(deployment, stream.headers, request.ask.params, request.ask.call_id, given),
         record=record,
     )
 
