@@ -45,6 +45,7 @@ class Gateway:
         self.worker = worker
         self.engine = Engine(transport_for(os.environ), perf_counter)
         self.metrics = Metrics(worker.folder, worker.name)
+        self._debug = _log.isEnabledFor(logging.DEBUG)
         self._source = source
         self._admin = Admin(self)
         self.warm = self._admin.warm
@@ -94,6 +95,12 @@ class Gateway:
                 _label(path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
                 exchange.overhead_seconds,
             )  # fmt: skip
+            if self._debug:
+                _log.debug(
+                    "%s %s: %d after %.3f s, upstream %.3f s, model %r, call %s",
+                    scope["method"], path, exchange.status, seconds, exchange.upstream_seconds, exchange.model,
+                    exchange.call_id,
+                )  # fmt: skip
 
     async def _serve(self, exchange: Exchange, path: str) -> None:
         route = inference(path)
@@ -145,6 +152,7 @@ def _refuse(exchange: Exchange, error: Exception) -> None:
     """An exception as the answer; after the status line only the connection's end can say that it failed."""
     if exchange.status:
         raise error
+    _log.debug("call %s: %s", exchange.call_id, error)
     hints = b"".join(headers.line(name, value) for name, value in errors.headers_of(error))
     exchange.answer(errors.status_of(error), headers.of_error(exchange) + hints, errors.encoded(error))
 

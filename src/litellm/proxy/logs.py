@@ -1,7 +1,7 @@
 """The gateway's log: standard error, one line a record, and no secret in it at any level.
 
-At the default level nothing of a request is logged. With `--debug` records of this package are shown too, keys
-replaced.
+At the default level nothing of a request is logged. With `--debug` there is a line for each request and each error,
+keys replaced.
 """
 
 import logging
@@ -21,7 +21,8 @@ class Redacting(logging.Formatter):
 def set_up(debug: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Redacting("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("litellm")
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    for name, level in (("litellm", logging.DEBUG if debug else logging.INFO), ("asyncio", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(level)

@@ -205,7 +205,10 @@ class Splicer:
     def _rewritten(self, chunk: Json) -> bytes:
         if "model" in chunk:
             chunk = {**chunk, "model": orjson.loads(self._model)}
-        return orjson.dumps(chunk)
+        try:
+            return orjson.dumps(chunk)
+        except TypeError as error:  # it reads 1,024 levels, and writes 254
+            raise e.APIResponseValidationError(f"an event of the stream cannot be passed on: {error}") from None
 
     def _learn(self, data: bytes, chunk: Json, model_at: int, old: bytes, new: bytes) -> None:
         """Where events differ in more than their text no form fits a second one: learning ends there."""
