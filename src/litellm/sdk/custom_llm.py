@@ -13,24 +13,13 @@ runs in a thread.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, NoReturn, TypedDict, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from litellm.types import utils as types
 from litellm.types.calls import Op
+from litellm.types.streams import GenericStreamingChunk
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class GenericStreamingChunk(TypedDict, total=False):
-    """A part of a streamed answer. `tool_use` is one tool call in OpenAI's form, `usage` OpenAI's counts."""
-
-    text: str
-    tool_use: dict[str, Any] | None
-    is_finished: bool
-    finish_reason: str | None
-    usage: dict[str, Any] | None
-    index: int
-    provider_specific_fields: dict[str, Any] | None
 
 
 class CustomLLMError(Exception):

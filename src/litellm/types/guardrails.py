@@ -1,6 +1,7 @@
-"""When a guardrail looks at a request, in LiteLLM's words."""
+"""When a guardrail looks at a request and what it says of it, in LiteLLM's words."""
 
 from enum import StrEnum
+from typing import Any, TypedDict
 
 from pydantic import BaseModel
 
@@ -19,3 +20,17 @@ class Mode(BaseModel):
 
     tags: dict[str, str | list[str]]
     default: str | list[str] | None = None
+
+
+class GuardrailTracingDetail(TypedDict, total=False):
+    """What a guardrail adds to `guardrail_information` of the StandardLoggingPayload."""
+
+    guardrail_id: str | None
+    policy_template: str | None
+    detection_method: str | None
+    confidence_score: float | None
+    classification: dict[str, Any] | None
+    match_details: list[dict[str, Any]] | None
+    patterns_checked: int | None
+    violation_categories: list[str] | None
+    guardrail_action: str | None

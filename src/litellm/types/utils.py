@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import BaseModel, Field, SerializeAsAny
 
+from litellm._reexport import names
 from litellm.types.base import Json, OpenAIObject, joined, many, one, optional, put, reshape
 from litellm.types.fresh import new_id, now
 from litellm.types.messages import (
@@ -64,6 +65,20 @@ __all__ = [
     "stream_chunk",
     "text_completion_response",
 ]
+
+__getattr__, __dir__ = names(  # LiteLLM's path for these; their homes load when they are asked for
+    __name__,
+    {
+        "litellm.types.call_types": "CallTypes",
+        "litellm.types.guardrails": "GuardrailTracingDetail",
+        "litellm.types.prices": "CostPerToken ModelInfo",
+        "litellm.types.providers": "LlmProviders",
+        "litellm.types.standard_logging": """
+            CostBreakdown StandardLoggingHiddenParams StandardLoggingMetadata StandardLoggingModelInformation
+            StandardLoggingPayload StandardLoggingPayloadErrorInformation""",
+        "litellm.types.streams": "GenericStreamingChunk",
+    },
+)
 
 # `SerializeAsAny` below: a user may put an object of another class into a field, and a dump must not lose its content.
 

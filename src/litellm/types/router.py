@@ -1,0 +1,81 @@
+"""What users hand to a Router: deployments, and how often to try again."""
+
+from typing import Any, TypedDict
+
+from pydantic import BaseModel, ConfigDict
+
+
+class RetryPolicy(BaseModel):
+    """How often a call that failed in some way is tried again; None: as often as any other."""
+
+    BadRequestErrorRetries: int | None = None
+    AuthenticationErrorRetries: int | None = None
+    TimeoutErrorRetries: int | None = None
+    RateLimitErrorRetries: int | None = None
+    ContentPolicyViolationErrorRetries: int | None = None
+    InternalServerErrorRetries: int | None = None
+
+
+class AllowedFailsPolicy(BaseModel):
+    """How many failures of some kind in a minute rest a deployment; None: as many as of any other."""
+
+    BadRequestErrorAllowedFails: int | None = None
+    AuthenticationErrorAllowedFails: int | None = None
+    TimeoutErrorAllowedFails: int | None = None
+    RateLimitErrorAllowedFails: int | None = None
+    ContentPolicyViolationErrorAllowedFails: int | None = None
+    InternalServerErrorAllowedFails: int | None = None
+
+
+class DeploymentTypedDict(TypedDict, total=False):
+    """One entry of a `model_list`."""
+
+    model_name: str
+    litellm_params: dict[str, Any]
+    model_info: dict[str, Any]
+
+
+class GenericLiteLLMParams(BaseModel):
+    """Parameters of a call or of a deployment, as attributes and as a dict; unknown ones are kept."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+    custom_llm_provider: str | None = None
+    api_key: str | None = None
+    api_base: str | None = None
+    api_version: str | None = None
+    organization: str | None = None
+    region_name: str | None = None
+    timeout: float | str | None = None
+    stream_timeout: float | str | None = None
+    max_retries: int | None = None
+    tpm: int | None = None
+    rpm: int | None = None
+    vertex_project: str | None = None
+    vertex_location: str | None = None
+    vertex_credentials: str | dict[str, Any] | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = None
+    aws_region_name: str | None = None
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+    input_cost_per_second: float | None = None
+    output_cost_per_second: float | None = None
+    litellm_credential_name: str | None = None
+    litellm_trace_id: str | None = None
+    drop_params: bool | None = None
+    use_litellm_proxy: bool | None = None
+    mock_response: Any = None
+    model_info: dict[str, Any] | None = None
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and hasattr(self, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self, name, default)
