@@ -1,5 +1,6 @@
 """The providers that are no rows of `hosts.json`: what they are called, and what a user must set to call them."""
 
+import re
 from typing import Final
 
 REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
@@ -56,3 +57,6 @@ REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "watsonx_text": (("WATSONX_APIKEY", "WATSONX_API_KEY"), ("WATSONX_URL",)),
 }
 """By provider: groups of environment variables; one of each group must be set."""
+
+MANTLE_HOST: Final = re.compile(r"(?:https?://)?bedrock-mantle\.(?P<region>[a-z0-9-]+)\.api\.aws\b")
+"""Amazon's OpenAI-compatible endpoint of Bedrock ("Bedrock Mantle", Amazon Bedrock user guide)."""

@@ -155,14 +155,14 @@ def image_tokens(part: Json) -> int:
     fields = as_object(source) or {"url": source}
     if fields.get("detail", part.get("detail")) != "high":
         return tokens.PER_IMAGE
-    width, height = _pixels(str(fields.get("url", ""))) or UNSEEN
+    width, height = pixels(str(fields.get("url", ""))) or UNSEEN
     shrunk = min(1.0, 2048 / max(width, height))
     shrunk = min(shrunk, 768 / min(width, height))
     tiles = -(-round(width * shrunk) // 512) * -(-round(height * shrunk) // 512)
     return tokens.PER_IMAGE + TILE * tiles
 
 
-def _pixels(url: str) -> tuple[int, int] | None:
+def pixels(url: str) -> tuple[int, int] | None:
     """(width, height) of a data URL's PNG, GIF, WebP or JPEG."""
     kind, _, data = url.partition(";base64,")
     if not kind.startswith("data:"):
@@ -173,6 +173,12 @@ def _pixels(url: str) -> tuple[int, int] | None:
         return None
     found = next((read(head) for magic, read in _FORMATS if head.startswith(magic)), None)
     return found if found and min(found) > 0 else None
+
+
+def get_image_dimensions(data: str) -> tuple[int, int]:
+    """(width, height) of a data URL, or of an image in base64; UNSEEN of one that cannot be read. Fetches nothing."""
+    url = data if ":" in data[:16] else f"data:image;base64,{data}"
+    return pixels(url) or UNSEEN
 
 
 def _jpeg(head: bytes) -> tuple[int, int] | None:

@@ -1,0 +1,12 @@
+"""Numbers that LiteLLM publishes under `litellm.constants`. Setting one changes nothing here but what reads it."""
+
+DEFAULT_MAX_RETRIES = 2
+DEFAULT_REPLICATE_POLLING_RETRIES = 5
+MAX_CALLBACKS = 30  # LiteLLM refuses more of them; here there is no limit
+REPEATED_STREAMING_CHUNK_LIMIT = 100
+ROUTER_MAX_FALLBACKS = 5
+DEFAULT_ALLOWED_FAILS = 3
+DEFAULT_COOLDOWN_TIME_SECONDS = 5
+DEFAULT_BATCH_SIZE = 512
+DEFAULT_FLUSH_INTERVAL_SECONDS = 5
+DEFAULT_IMAGE_TOKEN_COUNT = 250
