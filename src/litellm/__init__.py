@@ -48,17 +48,55 @@ _NAMES = {
             Embedding EmbeddingResponse Function FunctionCall ImageObject ImageResponse Message ModelResponse
             ModelResponseStream PromptTokensDetailsWrapper RerankResponse StreamingChoices TextChoices
             TextCompletionResponse TranscriptionResponse Usage""",
+        "litellm.types.llms.openai": """
+            AllMessageValues ChatCompletionAnnotation ChatCompletionAssistantMessage ChatCompletionAssistantToolCall
+            ChatCompletionAudioParam ChatCompletionCachedContent ChatCompletionDeveloperMessage
+            ChatCompletionFunctionMessage ChatCompletionImageObject ChatCompletionImageUrlObject ChatCompletionModality
+            ChatCompletionPredictionContentParam ChatCompletionSystemMessage ChatCompletionTextObject
+            ChatCompletionToolCallFunctionChunk ChatCompletionToolMessage ChatCompletionToolParam
+            ChatCompletionToolParamFunctionChunk ChatCompletionUsageBlock ChatCompletionUserMessage
+            OpenAIMessageContent OpenAIWebSearchOptions""",
+        "litellm.types.responses.main": """
+            ResponseAPIUsage ResponseFunctionToolCall ResponseInputParam ResponsesAPIResponse""",
+        "litellm.types.llms.anthropic": "AnthropicThinkingParam",
+        "litellm.types.call_types": "CallTypes",
+        "litellm.types.caching": "LiteLLMCacheType",
+        "litellm.types.prices": "CostPerToken ModelInfo",
+        "litellm.types.providers": "LlmProviders",
+        "litellm.types.router": "AllowedFailsPolicy DeploymentTypedDict GenericLiteLLMParams RetryPolicy",
+        "litellm.types.streams": "GenericStreamingChunk",
+        "litellm.integrations.custom_logger": "CustomLogger",
+        "litellm._logging": "_disable_debugging _turn_on_debug",
+        "litellm.sdk.logs": "print_verbose verbose_logger verbose_proxy_logger verbose_router_logger",
+        "litellm.sdk.secrets": "get_secret get_secret_bool get_secret_str",
+        "litellm.unbuilt": """
+            AmazonBedrockGlobalConfig Cache DualCache InMemoryCache Router acancel_batch acancel_responses acreate_batch
+            acreate_file adapter_completion adelete_responses afile_content afile_delete afile_list afile_retrieve
+            aget_responses aimage_edit aimage_generation aimage_variation alist_batches alist_input_items amoderation
+            anthropic_messages aocr arerank aresponses aretrieve_batch asearch aspeech atranscription cancel_batch
+            cancel_responses create_batch create_file delete_responses disable_cache enable_cache file_content
+            file_delete file_list file_retrieve get_optional_params get_responses image_edit image_generation
+            image_variation list_batches list_input_items moderation ocr rerank retrieve_batch search speech
+            transcription update_cache""",
     }.items()
     for name in names.split()
 }
 
-_MODULES = frozenset(("exceptions", "router", "sdk", "settings", "types"))
+_MODULES = {
+    name: name
+    for name in (
+        "_logging", "anthropic_interface", "caching", "constants", "cost_calculator", "exceptions",
+        "experimental_mcp_client", "google_genai", "integrations", "litellm_core_utils", "llms", "main", "proxy",
+        "responses", "router", "sdk", "settings", "types", "utils", "videos",
+    )
+}  # fmt: skip
+_MODULES["anthropic"] = "anthropic_interface"
 
 # A popular tool walks `dir(litellm)` and fails on an `...Error` it does not know; these came after it was written.
 # They are served all the same.
 _UNLISTED = frozenset(
-    ("BadGatewayError", "BlockedPiiEntityError", "ImageFetchError", "MidStreamFallbackError", "PermissionDeniedError",
-     "RejectedRequestError")
+    ("BadGatewayError", "BlockedPiiEntityError", "CustomLLMError", "ImageFetchError", "MidStreamFallbackError",
+     "PermissionDeniedError", "RejectedRequestError")
 )  # fmt: skip
 
 
@@ -69,7 +107,7 @@ def __getattr__(name: str) -> "Any":
         value = getattr(import_module(_NAMES[name]), name)
         return globals().setdefault(name, value)
     if name in _MODULES:
-        return import_module(f"litellm.{name}")
+        return import_module(f"litellm.{_MODULES[name]}")
     if not name.startswith("__"):
         from litellm.settings import settings
 

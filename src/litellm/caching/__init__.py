@@ -1,0 +1,11 @@
+"""Response caches, under LiteLLM's path."""
+
+from litellm._reexport import names
+
+__getattr__, __dir__ = names(
+    __name__,
+    {
+        "litellm.unbuilt": "Cache DualCache InMemoryCache",
+        "litellm.types.caching": "LiteLLMCacheType",
+    },
+)

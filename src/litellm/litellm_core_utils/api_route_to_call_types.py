@@ -1,0 +1,5 @@
+"""An old import path; see `_reexport.py`."""
+
+from litellm._reexport import names
+
+__getattr__, __dir__ = names(__name__, {"litellm.types.call_types": "get_call_types_for_route"})

@@ -1,0 +1,5 @@
+"""An old import path; see `_reexport.py`."""
+
+from litellm._reexport import names
+
+__getattr__, __dir__ = names(__name__, {"litellm.sdk.secrets": "get_secret get_secret_bool get_secret_str"})
