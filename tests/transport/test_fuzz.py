@@ -18,9 +18,10 @@ WHOLE = [
     b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xcbH\xcd\xc9\xc9\x07\x00\x86\xa6\x106\x05\x00\x00\x00",
 ]
 FRAGMENTS = [
-    b"HTTP/1.1 ", b"HTTP/1.0 ", b"200 OK", b"204", b"100", b"101", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b": ", b" ",
-    b"\t", b"\x00", b"Content-Length: ", b"Transfer-Encoding: chunked", b"Content-Encoding: deflate", b"Connection: close",
-    b"Keep-Alive: timeout=0", b"0", b"5", b"ffffffffffffffff", b"-1", b"hello", b"0\r\n\r\n", b"\xff", b"x" * 70_000,
+    b"HTTP/1.1 ", b"HTTP/1.0 ", b"200 OK", b"204", b"100", b"101", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b": ",
+    b" ", b"\t", b"\x00", b"Content-Length: ", b"Transfer-Encoding: chunked", b"Content-Encoding: deflate",
+    b"Connection: close", b"Keep-Alive: timeout=0", b"0", b"5", b"ffffffffffffffff", b"-1", b"hello", b"0\r\n\r\n",
+    b"\xff", b"x" * 70_000,
 ]  # fmt: skip
 
 

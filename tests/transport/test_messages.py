@@ -52,6 +52,8 @@ GOOD = {
     "chunked": (CHUNKED + chunks(b"hello ", b"world"), b"hello world", True),
     "chunk extensions": (CHUNKED + b"2;a=b\r\nok\r\n0;c\r\n\r\n", b"ok", True),
     "trailers": (CHUNKED + b"2\r\nok\r\n0\r\nX: y\r\nAuthorization: z\r\n\r\n", b"ok", True),
+    "trailers that would mean something in a head": (
+        CHUNKED + b"2\r\nok\r\n0\r\nContent-Encoding: gzip\r\nKeep-Alive: timeout=0\r\n\r\n", b"ok", True),
     "connection: close": (sized(b"ok", b"Connection: close"), b"ok", False),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok", False),
     "HTTP/1.0 keep-alive": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", b"ok", True),
@@ -128,6 +130,7 @@ STRICT = {
     "ICE": b"ICE/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
     "a blank line before": b"\r\n" + OK,
     "status 999": b"HTTP/1.1 999 X\r\nContent-Length: 2\r\n\r\nok",
+    "status 999, and a good answer behind it": b"HTTP/1.1 999 X\r\nContent-Length: 2\r\n\r\nok" + OK,
     "status 000": b"HTTP/1.1 000 X\r\nContent-Length: 2\r\n\r\nok",
     "status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 2\r\n\r\nok",
     "status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok",

@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         "_armed", "_began", "_chunked", "_complete", "_deadline", "_drained", "_end_by", "_exchange", "_fault",
         "_fresh", "_head_bytes", "_head_ready", "_headers", "_home", "_idle_seconds", "_interim", "_is_interim",
         "_is_readable", "_length", "_loop", "_name", "_notes", "_parser", "_paused", "_pieces", "_pump", "_reusable",
-        "_status", "_timeouts", "_timer", "_transport", "_unaccepted", "_unframed", "_unread", "_unsent",
+        "_said", "_status", "_timeouts", "_timer", "_transport", "_unaccepted", "_unframed", "_unread", "_unsent",
         "_until_eof", "_write_paused", "state",
     )  # fmt: skip
 
@@ -264,23 +264,24 @@ class Connection(asyncio.Protocol):
         self._headers.append((name, value.strip()))
 
     def on_headers_complete(self) -> None:
-        if self._complete:  # a second answer to one request
+        if self._complete or self._fault is not None:  # a second answer to one request, or what follows a bad one
             self._reusable = False
             return
         assert self._parser is not None
         status = self._parser.get_status_code()
-        headers, self._headers = self._headers, []  # fields that come later are trailers, and are dropped
+        headers, self._headers = self._headers, []  # fields that come later are trailers: they are dropped,
+        notes, self._notes = self._notes, {}  # and mean nothing
         if 100 <= status < 200:
             self._skip_interim(status)
             return
-        refusal = self._refusal(status, headers)
+        refusal = self._refusal(status, headers, notes)
         if refusal is not None:
             self._refuse(refusal)
             return
-        notes = self._notes
         length = notes.get(b"content-length")
         self._status = status
         self._unread = headers
+        self._said = notes
         self._chunked = b"transfer-encoding" in notes
         self._length = None if length is None else int(length)
         self._until_eof = length is None and not self._chunked and status not in (204, 304)
@@ -289,7 +290,7 @@ class Connection(asyncio.Protocol):
         self.state = "body"
 
     def on_body(self, data: bytes) -> None:
-        if not self._complete:
+        if not self._complete and self._fault is None:
             self._pieces.append(data)
 
     def on_message_complete(self) -> None:
@@ -303,13 +304,12 @@ class Connection(asyncio.Protocol):
     def _skip_interim(self, status: int) -> None:
         self._interim += 1
         self._is_interim = True
-        self._notes = {}
         if status == 101:
             self._refuse("101 Switching Protocols was not asked for")
         elif self._interim > MAX_INTERIM:
             self._refuse(f"more than {MAX_INTERIM} interim (1xx) responses")
 
-    def _refusal(self, status: int, headers: RawHeaders) -> str | None:
+    def _refusal(self, status: int, headers: RawHeaders, notes: dict[bytes, bytes]) -> str | None:
         """Why a head that llhttp accepts is not accepted here."""
         assert self._parser is not None
         if not 200 <= status <= 599:
@@ -318,7 +318,7 @@ class Connection(asyncio.Protocol):
             return f"HTTP version {self._parser.get_http_version()}"
         if len(headers) > MAX_HEADERS:
             return f"more than {MAX_HEADERS} header fields"
-        coding = self._notes.get(b"transfer-encoding")
+        coding = notes.get(b"transfer-encoding")
         if coding is not None and coding.strip().lower() != b"chunked":
             return f"unknown transfer coding {coding[:40].decode('latin-1')!r}"
         return None
@@ -337,6 +337,8 @@ class Connection(asyncio.Protocol):
                 self._parser.feed_data(data)
             else:
                 self._feed_head(self._parser, data)
+        except httptools.HttpParserCallbackError as error:  # a mistake of ours, not of the other end
+            raise error.__context__ or error from None
         except httptools.HttpParserError as error:
             self._garbage(str(error))
         except httptools.HttpParserUpgrade:
@@ -370,7 +372,7 @@ class Connection(asyncio.Protocol):
         """Tell the exchange what one read has brought."""
         if self._head_ready:
             self._head_ready = False
-            exchange.on_head(self._status, self._unread, self._notes.get(b"content-encoding"), self._length)
+            exchange.on_head(self._status, self._unread, self._said.get(b"content-encoding"), self._length)
         got = 0
         if self._pieces:
             body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -430,8 +432,8 @@ class Connection(asyncio.Protocol):
 
     def _keep_alive_seconds(self) -> float:
         """How long to keep it idle: a second less than the server says it does."""
-        told = self._notes.get(b"keep-alive")
-        found = _KEEP_ALIVE.search(told) if told is not None else None
+        said = self._said.get(b"keep-alive")
+        found = _KEEP_ALIVE.search(said) if said is not None else None
         return self._idle_seconds if found is None else min(self._idle_seconds, int(found[1]) - 1.0)
 
     def _is_clean_end(self) -> bool:

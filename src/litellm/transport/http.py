@@ -15,7 +15,7 @@ from litellm.transport.response import Stream, Whole
 from litellm.transport.tls import Contexts
 from litellm.transport.tunnel import Proxies, open_tunnel
 from litellm.transport.upload import pump
-from litellm.types.http import HttpRequest, HttpResponse, InvalidRequest, Tls, Upload, Url
+from litellm.types.http import Headers, HttpRequest, HttpResponse, InvalidRequest, Tls, Upload, Url
 
 MAX_BODY: Final = 100_000_000
 IDLE_SECONDS: Final = 55.0
@@ -34,10 +34,11 @@ _ACCEPT: Final = b"accept-encoding: " + ACCEPTED + b"\r\n"
 
 @dataclass(slots=True)
 class _Route:
-    """What is the same for every request to one Url: its origin in the pool, and its part of the head."""
+    """What is the same for every request of a deployment: its origin in the pool, and the head behind the method."""
 
     origin: Origin
     tls: Tls
+    headers: Headers
     wire: bytes
 
 
@@ -62,7 +63,7 @@ class HttpTransport:
         self._idle_seconds = idle_seconds
         self._pool = Pool(max_connections or _limit_of_files() - _SPARE_FILES)
         self._contexts = Contexts()
-        self._routes: dict[Url, _Route] = {}  # by identity: a deployment's Url is made once
+        self._routes: dict[Url, _Route] = {}  # by identity: a deployment's are made once
         self._opening: set[asyncio.Timeout] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -99,19 +100,23 @@ class HttpTransport:
         end_by = inf if total is None else self._own_loop().time() + total
         route = self._route(request)
         head, body = _wire(route, request)
-        # An upload cannot be sent again, so it does not take a connection that may be stale.
-        once_only = isinstance(body, Upload)
-        connection = None if once_only else route.origin.take()
-        if connection is None:
-            connection = await self._connect(route.origin, request, end_by)
-        try:
-            await _exchange(connection, head, body, request, exchange, end_by)
-        except Stale:
-            if once_only:
+        # A connection that may be stale is taken only by what can be sent again: not by an upload, nor the second time.
+        for may_send_again in (not isinstance(body, Upload), False):
+            connection = route.origin.take() if may_send_again else None
+            if connection is None:
+                connection = await self._connect(route.origin, request, end_by)
+            connection.start(head, exchange, request.timeouts, end_by)
+            if body and connection.state == "sending":
+                connection.upload(pump(connection, body))
+            try:
+                return await exchange.done
+            except Stale:
+                if not may_send_again:
+                    raise
+                exchange.done = self._own_loop().create_future()
+            except asyncio.CancelledError:
+                connection.abandon(exchange)
                 raise
-            exchange.done = self._own_loop().create_future()
-            connection = await self._connect(route.origin, request, end_by)
-            await _exchange(connection, head, body, request, exchange, end_by)
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
@@ -123,17 +128,18 @@ class HttpTransport:
 
     def _route(self, request: HttpRequest) -> _Route:
         route = self._routes.get(request.url)
-        if route is None or route.tls is not request.tls:
+        if route is None or route.headers is not request.headers or route.tls is not request.tls:
             if len(self._routes) >= _MAX_ROUTES:
                 self._routes.clear()
-            route = self._routes[request.url] = self._make_route(request.url, request.tls)
+            route = self._routes[request.url] = self._make_route(request.url, request.tls, request.headers)
         return route
 
-    def _make_route(self, url: Url, tls: Tls) -> _Route:
+    def _make_route(self, url: Url, tls: Tls, headers: Headers) -> _Route:
         key = Key(url.origin, tls if url.scheme == "https" else Tls(), self._proxies.for_origin(url.origin))
         host = f"[{url.host}]" if ":" in url.host else url.host
         authority = host if url.port == (443 if url.scheme == "https" else 80) else f"{host}:{url.port}"
-        return _Route(self._pool.origin(key), tls, f"{url.target} HTTP/1.1\r\nhost: {authority}\r\n".encode("ascii"))
+        line = f"{url.target} HTTP/1.1\r\nhost: {authority}\r\n".encode("ascii")
+        return _Route(self._pool.origin(key), tls, headers, line + _fields(headers))
 
     # Opening connections
 
@@ -149,7 +155,7 @@ class HttpTransport:
             async with scope:
                 connection = await self._open(origin)
         except OSError as error:  # TimeoutError, gaierror and SSLError are among them
-            self._connect_failed(origin, error, request, total=due == end_by)
+            self._connect_failed(origin, error, request, total=due == end_by < inf)
         finally:
             self._pool.opening -= 1
             self._opening.discard(scope)
@@ -190,7 +196,7 @@ class HttpTransport:
         if self._closed:
             raise ClosedEarly("the transport was closed", sent=False) from None
         _, host, port = origin.key.origin
-        if not isinstance(error, TimeoutError):
+        if not isinstance(error, TimeoutError) or error.errno is not None:  # with a number it is the kernel's
             raise ConnectFailed(f"cannot connect to {host}:{port}: {error}") from error
         seconds = request.timeouts.total if total else request.timeouts.connect
         timed_out = TimedOut(f"no connection to {host}:{port} within {seconds} s", "total" if total else "connect")
@@ -213,25 +219,6 @@ async def _reach(origin: Origin) -> socket.socket:
     return sock
 
 
-async def _exchange(
-    connection: Connection,
-    head: bytes,
-    body: bytes | Upload,
-    request: HttpRequest,
-    exchange: Whole | Stream,
-    end_by: float,
-) -> None:
-    """One attempt on one connection."""
-    connection.start(head, exchange, request.timeouts, end_by)
-    if body and connection.state == "sending":
-        connection.upload(pump(connection, body))
-    try:
-        await exchange.done
-    except asyncio.CancelledError:
-        connection.abandon(exchange)
-        raise
-
-
 def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes | Upload]:
     """A request's bytes: what is written at once, and the body if it is not part of that. Raises InvalidRequest.
 
@@ -240,18 +227,22 @@ def _wire(route: _Route, request: HttpRequest) -> tuple[bytes, bytes | Upload]:
     method = _METHODS.get(request.method)
     if method is None:
         raise InvalidRequest(f"method {request.method!r} is not one of {', '.join(_METHODS)}")
-    fields = request.headers.wire
-    accept = b"" if b"\naccept-encoding:" in b"\n" + fields.lower() else _ACCEPT
     body = request.body
     if isinstance(body, Upload):
         if body.length < 0:
             raise InvalidRequest("an upload has a negative length")
-        return b"%b%b%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, fields, accept, body.length), body
+        return b"%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, body.length), body
     if not body and request.method in _BODYLESS:
-        return b"%b%b%b%b\r\n" % (method, route.wire, fields, accept), b""
+        return b"%b%b\r\n" % (method, route.wire), b""
     if len(body) > _JOIN_BELOW:
-        return b"%b%b%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, fields, accept, len(body)), body
-    return b"%b%b%b%bcontent-length: %d\r\n\r\n%b" % (method, route.wire, fields, accept, len(body), body), b""
+        return b"%b%bcontent-length: %d\r\n\r\n" % (method, route.wire, len(body)), body
+    return b"%b%bcontent-length: %d\r\n\r\n%b" % (method, route.wire, len(body), body), b""
+
+
+def _fields(headers: Headers) -> bytes:
+    """The caller's header fields, and which codings we decode unless the caller has said so."""
+    wire = headers.wire
+    return wire if b"\naccept-encoding:" in b"\n" + wire.lower() else wire + _ACCEPT
 
 
 def _limit_of_files() -> int:
