@@ -19,6 +19,8 @@ from support.asking import TEXT, chat, chunks_of, client, said, text_of, wire
 from support.gateway import Gateway, wait_for_log
 from support.upstream import UpstreamThread, wait_until
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., Gateway]
 
 

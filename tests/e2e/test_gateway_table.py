@@ -18,6 +18,8 @@ from support.llama import free_port
 from support.tls import TestTls
 from support.upstream import UpstreamThread, wait_until
 
+pytestmark = pytest.mark.slow
+
 IMPATIENT = 0.6  # seconds: the timeout of the calls that have to run into it
 SLACK = 20.0  # seconds that a slow machine may add to what was due at once
 
