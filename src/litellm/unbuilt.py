@@ -26,7 +26,7 @@ class NotBuilt(RuntimeError):
 FUNCTIONS: Final[dict[str, Public]] = {
     "litellm": (
         """
-        responses image_generation image_edit image_variation transcription speech moderation rerank ocr search
+        image_generation image_edit image_variation transcription speech moderation rerank ocr search
         create_batch retrieve_batch list_batches cancel_batch create_file file_retrieve file_delete file_list
         file_content enable_cache disable_cache update_cache get_responses delete_responses cancel_responses
         list_input_items anthropic_messages adapter_completion get_optional_params""",
@@ -35,6 +35,7 @@ FUNCTIONS: Final[dict[str, Public]] = {
         asearch acreate_batch aretrieve_batch alist_batches acancel_batch acreate_file afile_retrieve afile_delete
         afile_list afile_content aget_responses adelete_responses acancel_responses alist_input_items""",
     ),
+    "litellm.responses.main": ("responses", ""),
     "litellm.main": ("responses_api_bridge_check", ""),
     "litellm.anthropic_interface.messages": ("create", "acreate"),
     "litellm.google_genai": (

@@ -40,4 +40,5 @@ def load_credentials_from_list(kwargs: dict[str, Any]) -> None:
 
 
 def _fields(entry: Any) -> dict[str, Any]:
-    return as_object(entry) or dict(vars(entry))
+    fields = as_object(entry)
+    return entry.__dict__ if fields is None else fields
