@@ -5,6 +5,7 @@ What outlives a reload (connections, metrics) is not here: the engine is handed 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from types import ModuleType
 from typing import Any, Final
@@ -130,7 +131,21 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
         clientside=frozenset(params.configurable_clientside_auth_params or ()),
         keyless=_keyless(params, target.api_key, target.provider, target.handler is not None),
         info=_info(entry),
+        resolve=partial(_concrete, entry, config, settings, environ) if params.model == "*" else None,
     )
+
+
+def _concrete(
+    entry: ModelEntry, config: Config, settings: Settings, environ: Mapping[str, str], model: str
+) -> Deployment:
+    """The deployment `*` for one asked name: `groq/llama-3` goes to groq. Raises BadRequestError."""
+    params = entry.litellm_params.model_copy(update={"model": model})
+    named = entry.model_copy(update={"litellm_params": params})
+    try:
+        return _deployment(named, config, settings, environ)
+    except e.LiteLLMError as error:
+        error.message = f"Invalid model name passed in model={model}: it names no provider that is known here"
+        raise
 
 
 def _target(wish: Wish, settings: Settings, environ: Mapping[str, str]) -> Target:

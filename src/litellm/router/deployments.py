@@ -5,6 +5,7 @@ with more literal text before its `*`.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -37,6 +38,8 @@ class Deployment:
     keyless: str | None = None
     """Why calls fail if the target has no key."""
     info: Json = field(default_factory=dict[str, Any])
+    resolve: Callable[[str], "Deployment"] | None = field(default=None, repr=False)
+    """Of a deployment whose model is `*` and nothing else: what the asked name, provider included, stands for."""
     headers: bytes | None = field(default=None, repr=False)
     """The gateway's answer headers that depend on the deployment alone; made on first use."""
 
@@ -106,5 +109,8 @@ class Deployments:
 
 
 def _concrete(deployment: Deployment, matched: str) -> Deployment:
+    """Raises what `resolve` raises: a name may say a provider that nobody knows."""
+    if deployment.resolve is not None:
+        return deployment.resolve(matched)
     target = replace(deployment.target, model=deployment.target.model.replace("*", matched), endpoints={})
     return replace(deployment, target=target, _stream_target=None, headers=None)
