@@ -23,6 +23,10 @@ general_settings:
 """
 
 
+# Greedy: a random draw may be the end of the text. The noise is not always whole characters at the chunks' borders.
+GREEDY = {"temperature": 0, "seed": 1}
+
+
 @pytest.fixture(scope="module")
 def gateway(llama: Llama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     config = CONFIG.format(model=llama.model, chat=llama.base_url, vectors=llama.embedding_url)
@@ -37,14 +41,13 @@ def caller(gateway: Gateway) -> Iterator[openai.OpenAI]:
 
 
 def test_chat(caller: openai.OpenAI) -> None:
-    made = caller.chat.completions.create(model="tiny-chat", messages=MESSAGES, max_tokens=8)
+    made = caller.chat.completions.create(model="tiny-chat", messages=MESSAGES, max_tokens=8, **GREEDY)
     assert made.model == "tiny-chat" and made.usage and made.usage.completion_tokens == 8
     assert made.choices[0].finish_reason == "length"
 
 
 def test_streamed_chat_is_the_same_text(caller: openai.OpenAI) -> None:
-    """Greedy, so that both say the same; noise that is not always whole characters at the chunks' borders."""
-    asked = {"model": "tiny-chat", "messages": MESSAGES, "max_tokens": 48, "temperature": 0, "seed": 1}
+    asked = {"model": "tiny-chat", "messages": MESSAGES, "max_tokens": 48, **GREEDY}
     whole = caller.chat.completions.create(**asked)
     chunks = list(caller.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True}))
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
@@ -55,7 +58,7 @@ def test_streamed_chat_is_the_same_text(caller: openai.OpenAI) -> None:
 
 def test_usage_is_kept_back_if_nobody_asked(gateway: Gateway) -> None:
     with client(gateway) as caller:
-        chunks = chunks_of(chat(caller, "tiny-chat", stream=True, max_tokens=8).text)
+        chunks = chunks_of(chat(caller, "tiny-chat", stream=True, max_tokens=8, **GREEDY).text)
     assert all(chunk["choices"] and not chunk.get("usage") for chunk in chunks)
     assert chunks[-1]["choices"][0]["finish_reason"] == "length"
 
@@ -63,13 +66,13 @@ def test_usage_is_kept_back_if_nobody_asked(gateway: Gateway) -> None:
 def test_its_own_fields_travel_both_ways(gateway: Gateway) -> None:
     """`n_probs` is llama.cpp's, and so is `timings`."""
     with client(gateway) as caller:
-        wire = chat(caller, "tiny-chat", max_tokens=4, n_probs=2).json()
+        wire = chat(caller, "tiny-chat", max_tokens=4, n_probs=2, **GREEDY).json()
     assert wire["timings"]["predicted_n"] == 4
     assert len(wire["choices"][0]["logprobs"]["content"]) == 4
 
 
 def test_completions_and_embeddings(caller: openai.OpenAI) -> None:
-    assert caller.completions.create(model="tiny-chat", prompt="he", max_tokens=4).choices[0].text
+    assert caller.completions.create(model="tiny-chat", prompt="he", max_tokens=4, **GREEDY).choices[0].text
     made = caller.embeddings.create(model="tiny-vectors", input=["good morning", "good night"])
     assert [len(item.embedding) for item in made.data] == [64, 64]
     assert made.data[0].embedding != made.data[1].embedding
@@ -92,6 +95,7 @@ def test_the_sdk_through_the_gateway(gateway: Gateway) -> None:
         messages=MESSAGES,
         max_tokens=8,
         stream=True,
+        **GREEDY,
     )
     assert len(list(stream)) > 2
 
