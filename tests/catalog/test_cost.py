@@ -16,6 +16,7 @@ from litellm.catalog.cost import (
     breakdown,
     cost,
     dollars,
+    of_usage,
     pico,
     rates_of,
     rates_of_dollars,
@@ -37,6 +38,7 @@ def test_the_table():
         rates, used = per_million(**case["prices"]), tokens_of(case["usage"])
         assert cost(used, rates, case.get("service_tier")) == case["nano"], case
         parts = breakdown(used, rates, case.get("service_tier"))
+        assert of_usage(case["usage"], rates, case.get("service_tier")) == parts, case
         assert parts.total == case["nano"] == parts.prompt + parts.completion + parts.tools
 
 
@@ -196,3 +198,41 @@ def test_usage_objects_count_as_their_wire_form():
     wire: dict[str, Any] = {"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": details}
     wire["completion_tokens_details"] = {"reasoning_tokens": 2}
     assert tokens_of(Usage(**wire)) == tokens_of(wire) == Tokens(9, 4, cached=3, audio_in=1, reasoning=2)
+
+
+counts = st.one_of(st.integers(0, 300_000), st.sampled_from([0, 0, 0, None, 1.0, -1, "7", True]))
+rate = st.integers(0, 20_000_000)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "seconds", "other"]), counts),
+    st.none() | st.dictionaries(st.sampled_from(["cached_tokens", "audio_tokens", "text_tokens"]), counts),
+    st.none() | st.dictionaries(st.sampled_from(["reasoning_tokens", "accepted_prediction_tokens"]), counts),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost",
+                "input_cost_per_token_above_200k_tokens", "output_cost_per_reasoning_token_flex",
+            ]
+        ),
+        rate,
+    ),
+    st.sampled_from([None, "default", "flex"]),
+)  # fmt: skip
+def test_the_short_way_comes_to_the_same(usage: Any, prompt: Any, completion: Any, values: Any, tier: str | None):
+    usage = {**usage, "prompt_tokens_details": prompt, "completion_tokens_details": completion}
+    rates = rates_of(values)
+    try:
+        expected = breakdown(tokens_of(usage), rates, tier)
+    except UnpricedModel:
+        with pytest.raises(UnpricedModel):
+            of_usage(usage, rates, tier)
+        return
+    assert of_usage(usage, rates, tier) == expected
+
+
+def test_a_model_paid_by_time_costs_what_its_call_took():
+    usage = {"prompt_tokens": 10, "completion_tokens": 5}
+    assert of_usage(usage, rates_of_dollars({"input_cost_per_second": 0.0004}), milliseconds=2500).total == 1_000_000
+    by_token = rates_of_dollars({"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6})
+    assert of_usage(usage, by_token, milliseconds=2500).total == 15_000

@@ -7,9 +7,9 @@ that and `_flex`, `_priority`, `_batches` for a service tier.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 PICO: Final = 10**12
 NANO: Final = 10**9
@@ -121,7 +121,9 @@ class Rates:
 
     def at(self, prompt_tokens: int, service_tier: str | None = None) -> Prices:
         """A tier's rates hold for the whole request, not only for the tokens above it."""
-        above = next((suffix for tokens, suffix in self.thresholds if prompt_tokens > tokens), "")
+        above = ""
+        if self.thresholds:
+            above = next((suffix for tokens, suffix in self.thresholds if prompt_tokens > tokens), "")
         service = _SERVICES.get(service_tier or "", "")
         found = self._picked.get((above, service))
         return found or self._picked.setdefault((above, service), self._pick(above, service))
@@ -152,6 +154,11 @@ def rates_of(values: Mapping[str, int]) -> Rates:
                 thresholds[f"_above_{match[2]}{match[3]}_tokens"] = int(match[2]) * (1000 if match[3] else 1)
     ordered = sorted(((tokens, suffix) for suffix, tokens in thresholds.items()), reverse=True)
     return Rates(rates, tuple(ordered))
+
+
+def is_rate(name: str) -> bool:
+    """Whether a field of this name is a rate that the arithmetic here knows."""
+    return "_cost" in name and _RATE.fullmatch(name) is not None
 
 
 def overlaid(base: Rates, own: Rates) -> Rates:
@@ -186,8 +193,7 @@ def dollars(nano: int) -> float:
     return nano / NANO
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """Nano-dollars. The parts add up to the total: each is rounded, the last that is not 0 is the remainder."""
 
     total: int = 0
@@ -225,6 +231,69 @@ def breakdown(tokens: Tokens, rates: Rates, service_tier: str | None = None) -> 
     last = max((i for i, amount in enumerate(amounts) if amount), default=0)
     parts[last] += total - sum(parts)
     return Cost(total, *parts)
+
+
+def of_usage(usage: Usage, rates: Rates, service_tier: str | None = None, milliseconds: int = 0) -> Cost:
+    """`breakdown` of what an endpoint counted, by a short way for what nearly every chat's usage is.
+
+    `milliseconds` is what the call took, for models that are paid by time. Raises UnpricedModel.
+    """
+    found = _plain(usage, rates, service_tier)
+    if found is not None:
+        return found
+    tokens = tokens_of(usage)
+    if milliseconds and not tokens.milliseconds and rates.at(tokens.prompt, service_tier).input is None:
+        tokens = replace(tokens, milliseconds=milliseconds)
+    return breakdown(tokens, rates, service_tier)
+
+
+# What `tokens_of` reads beside `prompt_tokens`, `completion_tokens` and their details.
+_FURTHER: Final = frozenset(
+    {"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "server_tool_use", "seconds"}
+)
+
+
+def _plain(usage: Usage, rates: Rates, service_tier: str | None) -> Cost | None:
+    """The cost of text in, of it cached, and text out, of it reasoning. None: something else counts, too.
+
+    The same as `breakdown`, in a tenth of its time; a test holds the two together.
+    """
+    if not _FURTHER.isdisjoint(usage):
+        return None
+    prompt: int = usage.get("prompt_tokens", 0)  # `_only` looks whether they are
+    completion: int = usage.get("completion_tokens", 0)
+    cached = _only(usage.get("prompt_tokens_details"), "cached_tokens", prompt)
+    thought = _only(usage.get("completion_tokens_details"), "reasoning_tokens", completion)
+    if cached is None or thought is None:
+        return None
+    prices = rates.at(prompt, service_tier)
+    if prices.input is None or prices.output is None:
+        return None
+    # `_pick` has put input's and output's rates where there is none for a part of them.
+    asked, read = (prompt - cached) * prices.input, cached * (prices.cached or 0)
+    said, reasoned = (completion - thought) * prices.output, thought * (prices.reasoning or 0)
+    total = (asked + read + said + reasoned + 500) // 1000
+    parts = [(asked + 500) // 1000, (read + 500) // 1000, 0, (said + 500) // 1000, (reasoned + 500) // 1000]
+    left = total - sum(parts)
+    if left:
+        parts[4 if reasoned else 3 if said else 1 if read else 0] += left
+    return Cost(total, *parts)
+
+
+def _only(details: Any, name: str, whole: Any) -> int | None:
+    """A count that is part of `whole`, if no other is beside it; None if there is, or if these are no counts."""
+    if type(whole) is not int or not 0 <= whole < 2**53:
+        return None
+    if not details:
+        return 0
+    if type(details) is not dict:
+        return None
+    counts: dict[str, Any] = details  # pyright: ignore[reportUnknownVariableType]
+    counted = [value for value in counts.values() if value]
+    if not counted:
+        return 0
+    count = counts.get(name)
+    return count if len(counted) == 1 and type(count) is int and 0 < count <= whole else None
 
 
 _FEMTO: Final = 1000  # amounts are summed in thousandths of a pico-dollar, for the sake of milliseconds
