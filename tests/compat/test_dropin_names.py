@@ -11,10 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, is_typeddict
+from typing import Any
 from unittest import mock
 
 import pytest
+from typing_extensions import is_typeddict
 
 import litellm
 

@@ -23,13 +23,14 @@ class CustomBatchLogger(CustomLogger):
         self,
         flush_lock: asyncio.Lock | None = None,
         batch_size: int | None = None,
-        flush_interval: int | None = None,
+        flush_interval: float | None = None,
         **kwargs: Any,
     ) -> None:
         self.log_queue: list[Any] = []
         self.flush_lock = flush_lock
         self.batch_size = batch_size or constants.DEFAULT_BATCH_SIZE
-        self.flush_interval = flush_interval or constants.DEFAULT_FLUSH_INTERVAL_SECONDS
+        every = constants.DEFAULT_FLUSH_INTERVAL_SECONDS if flush_interval is None else flush_interval
+        self.flush_interval = every
         self.last_flush_time = time.time()
         super().__init__(**kwargs)
 

@@ -1,9 +1,10 @@
 """When a guardrail looks at a request and what it says of it, in LiteLLM's words."""
 
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any
 
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 
 class GuardrailEventHooks(StrEnum):

@@ -1,6 +1,8 @@
 """What is known of a model, and a price of one's own, as callers see and give them. Amounts are dollars."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 
 class CostPerToken(TypedDict):

@@ -1,8 +1,9 @@
 """What users hand to a Router: deployments, and how often to try again."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
 
 
 class RetryPolicy(BaseModel):

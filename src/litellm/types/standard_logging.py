@@ -1,6 +1,8 @@
 """StandardLoggingPayload: one call as callbacks see it, in LiteLLM's words (`kwargs["standard_logging_object"]`)."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 
 class StandardLoggingMetadata(TypedDict, total=False):

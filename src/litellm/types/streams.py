@@ -1,6 +1,8 @@
 """A part of a streamed answer in the form that a handler of one's own (`CustomLLM`) yields."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 
 class GenericStreamingChunk(TypedDict, total=False):

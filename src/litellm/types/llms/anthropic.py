@@ -1,6 +1,8 @@
 """What callers hand over in Anthropic's form."""
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 
 class AnthropicThinkingParam(TypedDict, total=False):

@@ -1,6 +1,8 @@
 """What callers hand over in OpenAI's form, as TypedDicts; and, under their old path, the Responses API's objects."""
 
-from typing import Any, Literal, Required, TypeAlias, TypedDict
+from typing import Any, Literal, Required, TypeAlias
+
+from typing_extensions import TypedDict
 
 from litellm._reexport import names
 

@@ -1,6 +1,8 @@
 """Gemini's parts of a message, as its REST reference spells them."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 
 class BlobType(TypedDict, total=False):
