@@ -23,11 +23,12 @@ import ssl
 from collections.abc import Callable, Coroutine
 from functools import partial
 from math import inf
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import httptools
 
 from litellm.transport.base import ClosedEarly, NotHTTP, TimedOut, TransportError
+from litellm.transport.exchange import Exchange
 from litellm.types.http import RawHeaders, Timeouts
 
 MAX_HEAD: Final = 1 << 16
@@ -52,25 +53,6 @@ State = Literal["idle", "sending", "head", "body", "closed"]
 
 class Stale(ClosedEarly):
     """The request may be sent once more: the server cannot have acted on it."""
-
-
-class Exchange(Protocol):
-    """What a connection reports to. Raising TransportError from the first two ends the exchange with that error.
-
-    `source` is set to the connection when it starts.
-    """
-
-    source: Any
-
-    def on_head(self, status: int, headers: RawHeaders, coding: bytes | None, length: int | None, /) -> None: ...
-
-    def on_body(self, data: bytes, /) -> None:
-        """All of the body that arrived in one read."""
-        ...
-
-    def on_end(self, error: Exception | None, /) -> None:
-        """Last, once; the connection is no longer this exchange's."""
-        ...
 
 
 class Home(Protocol):

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 
 from litellm.transport.base import ClosedEarly, ResponseStream
-from litellm.transport.connection import Exchange
+from litellm.transport.exchange import Exchange
 from litellm.transport.http import MAX_BODY
 from litellm.transport.response import Stream
 from litellm.types.http import HttpRequest, HttpResponse, RawHeaders

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from litellm.transport.base import ClosedEarly, NotHTTP, Receiver, TransportError
-from litellm.transport.connection import Connection, Exchange
+from litellm.transport.connection import Connection
 from litellm.transport.decompress import Decoder, decoder_for
+from litellm.transport.exchange import Exchange
 from litellm.types.http import HttpResponse, RawHeaders
 
 WINDOW: Final = 1 << 16
