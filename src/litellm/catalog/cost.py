@@ -162,8 +162,10 @@ def is_rate(name: str) -> bool:
 
 
 def overlaid(base: Rates, own: Rates) -> Rates:
-    """`own` over `base`. A price of one's own is flat: it replaces the base's tiers and service tiers, too."""
+    """`own` over `base`. A price of one's own is flat: it replaces the base's tiers and service tiers, too, and what
+    the base has for parts of the same: whose prompt is free does not pay for what of it was cached."""
     replaced = {match[1] for name in own.values if (match := _RATE.fullmatch(name))}
+    replaced |= {FIELDS[part] for part, others in _FALLBACKS.items() if FIELDS[others[-1]] in replaced}
     kept = {k: v for k, v in base.values.items() if (match := _RATE.fullmatch(k)) and match[1] not in replaced}
     return rates_of({**kept, **own.values})
 
@@ -258,7 +260,7 @@ def _plain(usage: Usage, rates: Rates, service_tier: str | None) -> Cost | None:
 
     The same as `breakdown`, in a tenth of its time; a test holds the two together.
     """
-    if not _FURTHER.isdisjoint(usage):
+    if usage.__class__ is not dict or not _FURTHER.isdisjoint(usage):
         return None
     prompt: int = usage.get("prompt_tokens", 0)  # `_only` looks whether they are
     completion: int = usage.get("completion_tokens", 0)

@@ -137,12 +137,14 @@ def _price(response: Any, kwargs: Json) -> float | None:
     from litellm.catalog import cost, models  # read when there is something to price
 
     info: Json = kwargs["litellm_params"]["model_info"]
-    rates = models.rates(kwargs["model"], kwargs["custom_llm_provider"], info.get("base_model"))
-    rates = models.custom_rates({name: value for name, value in info.items() if "cost" in name}, rates)
+    known = models.rates(kwargs["model"], kwargs["custom_llm_provider"], info.get("base_model"))
+    rates = models.custom_rates(info, known)
     usage = getattr(response, "usage", None)
     if rates is None or usage is None:
         return None
+    took = kwargs["end_time"] - kwargs["start_time"]
+    tier = getattr(response, "service_tier", None)
     try:
-        return cost.dollars(cost.cost(cost.tokens_of(usage), rates))
+        return cost.dollars(cost.of_usage(usage, rates, tier, round(took.total_seconds() * 1000)).total)
     except cost.UnpricedModel:
         return None

@@ -7,6 +7,7 @@ own headers under `llm_provider-`. Whatever comes from outside is stripped of co
 from typing import Final
 
 from litellm._version import version
+from litellm.catalog.cost import Cost, dollars
 from litellm.proxy.exchange import Exchange
 from litellm.router.deployments import Deployment
 from litellm.types.http import RawHeaders
@@ -29,7 +30,16 @@ _NOT_PASSED: Final = frozenset(
 _CALL: Final = (
     b"%bx-litellm-call-id: %b\r\nx-request-id: %b\r\nx-litellm-attempted-retries: %d\r\n"
     b"x-litellm-attempted-fallbacks: 0\r\nx-litellm-response-duration-ms: %.3f\r\n"
-    b"x-litellm-overhead-duration-ms: %.3f\r\n%b%b"
+    b"x-litellm-overhead-duration-ms: %.3f\r\n%b%b%b"
+)
+
+# Input is all of the prompt and output all of the completion; cache and reasoning, below, are parts of them. There is
+# neither discount nor margin, so that the original cost is the cost.
+_COST: Final = (
+    b"x-litellm-response-cost: %b\r\nx-litellm-response-cost-original: %b\r\n"
+    b"x-litellm-response-cost-discount-amount: 0.0\r\nx-litellm-response-cost-margin-amount: 0.0\r\n"
+    b"x-litellm-response-cost-margin-percent: 0.0\r\n"
+    b"x-litellm-response-cost-input: %a\r\nx-litellm-response-cost-output: %a\r\n"
 )
 
 
@@ -58,18 +68,53 @@ def line(name: str, value: str) -> bytes:
     return f"{name}: {clean}\r\n".encode("latin-1", "replace")
 
 
+def of_cost(cost: Cost | None) -> bytes:
+    """Dollars. Nothing for a model without a price."""
+    if cost is None:
+        return b""
+    total = b"%a" % dollars(cost.total)
+    lines = _COST % (total, total, dollars(cost.prompt), dollars(cost.completion))
+    if cost.reasoning or cost.cache_read or cost.cache_creation or cost.tools:
+        lines += _parts(cost)
+    return lines
+
+
+def _parts(cost: Cost) -> bytes:
+    parts = (
+        (b"reasoning", cost.reasoning),
+        (b"cache-read", cost.cache_read),
+        (b"cache-creation", cost.cache_creation),
+        (b"tool-usage", cost.tools),
+    )
+    return b"".join([b"x-litellm-response-cost-%b: %a\r\n" % (name, dollars(nano)) for name, nano in parts if nano])
+
+
 def of_call(
-    kind: bytes, exchange: Exchange, deployment: Deployment, retries: int, raw: RawHeaders, now: float
+    kind: bytes,
+    exchange: Exchange,
+    deployment: Deployment,
+    retries: int,
+    raw: RawHeaders,
+    now: float,
+    costs: bytes = b"",
 ) -> bytes:
-    """`kind` is the content type's line; `now` is on the clock of `exchange.started`, and ends our part of the time."""
+    """`kind` is the content type's line; `now` is on the clock of `exchange.started`, and ends our part of the time.
+
+    `costs` are lines of `of_cost`: a stream has none, its status line goes out before its usage is known.
+    """
     call_id = exchange.call_id.encode()
     total = now - exchange.started
     exchange.overhead_seconds = overhead = max(0.0, total - exchange.upstream_seconds)
     return _CALL % (
-        kind, call_id, call_id, retries, total * 1000, overhead * 1000, of_deployment(deployment), upstream(raw)
+        kind, call_id, call_id, retries, total * 1000, overhead * 1000, costs, of_deployment(deployment), upstream(raw)
     )  # fmt: skip
 
 
-def of_error(exchange: Exchange) -> bytes:
+def of_answer(exchange: Exchange) -> bytes:
+    """Of every answer that is no model's."""
     call_id = exchange.call_id.encode()
     return b"%bx-litellm-call-id: %b\r\nx-request-id: %b\r\n%b" % (JSON, call_id, call_id, ALWAYS)
+
+
+def of_error(exchange: Exchange) -> bytes:
+    return of_answer(exchange) + b"x-litellm-response-cost: 0\r\n"

@@ -14,7 +14,7 @@ import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, clientside, headers
+from litellm.proxy import body, clientside, headers, prices
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
@@ -77,10 +77,14 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     if "model" in wire:
         wire["model"] = asked
     usage = as_object(wire.get("usage"))
+    costs = b""
     if usage:
         metrics.used(exchange.model, usage)
+        costs = headers.of_cost(prices.of_answer(served.deployment, wire, usage, reply.seconds))
     body = orjson.dumps(wire)
-    fields = headers.of_call(headers.JSON, exchange, served.deployment, served.retries, reply.headers, perf_counter())
+    fields = headers.of_call(
+        headers.JSON, exchange, served.deployment, served.retries, reply.headers, perf_counter(), costs
+    )
     exchange.answer(200, fields, body)
 
 

@@ -16,6 +16,7 @@ from litellm import exceptions as e
 from litellm.catalog import params as names
 from litellm.engine.engine import Engine
 from litellm.engine.resolve import DEFAULT_SECONDS, Wish, no_key, resolve, timeouts, tls
+from litellm.proxy import prices
 from litellm.proxy.auth import Auth
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.schema import LitellmParams, ModelEntry
@@ -116,6 +117,7 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
     if params.api_key_variable:  # the provider's own variable may hold a key that is for another address
         target.api_key = None
     defaults, fixed = _wire(params)
+    info = _info(entry)
     return Deployment(
         id=entry.model_info.id or _id_of(entry),
         model_name=entry.model_name,
@@ -130,7 +132,9 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
         mock=params.mock_response,
         clientside=frozenset(params.configurable_clientside_auth_params or ()),
         keyless=_keyless(params, target.api_key, target.provider, target.handler is not None),
-        info=_info(entry),
+        info=info,
+        rates=prices.rates_of(target, info),
+        price=prices.rates_of,
         resolve=partial(_concrete, entry, config, settings, environ) if params.model == "*" else None,
     )
 
@@ -189,8 +193,9 @@ def _keyless(params: LitellmParams, key: str | None, provider: str, own: bool) -
 
 
 def _info(entry: ModelEntry) -> Json:
+    """`model_info`, with the prices of `litellm_params` among it: both are places to write them."""
     shown = entry.model_info.model_dump(exclude_none=True)
-    return {**shown, "db_model": False}
+    return {**prices.of_params(entry.litellm_params), **shown, "db_model": False}
 
 
 def _id_of(entry: ModelEntry) -> str:

@@ -7,11 +7,14 @@ with more literal text before its `*`.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litellm.exceptions import AuthenticationError
 from litellm.types.calls import Ask, Call, Json, Target
 from litellm.types.http import Timeouts
+
+if TYPE_CHECKING:  # the SDK's deployments have no rates: its calls are priced when somebody asks
+    from litellm.catalog.cost import Rates
 
 MAX_EXPANDED: Final = 1000  # concrete models of wildcard groups that are kept
 
@@ -40,6 +43,10 @@ class Deployment:
     info: Json = field(default_factory=dict[str, Any])
     resolve: Callable[[str], "Deployment"] | None = field(default=None, repr=False)
     """Of a deployment whose model is `*` and nothing else: what the asked name, provider included, stands for."""
+    rates: "Rates | None" = field(default=None, repr=False)
+    """What its answers cost; None if nobody knows, or wants to."""
+    price: "Callable[[Target, Json], Rates | None] | None" = field(default=None, repr=False)
+    """(target, info) -> its rates: for a wildcard's concrete models."""
     headers: bytes | None = field(default=None, repr=False)
     """The gateway's answer headers that depend on the deployment alone; made on first use."""
 
@@ -113,4 +120,5 @@ def _concrete(deployment: Deployment, matched: str) -> Deployment:
     if deployment.resolve is not None:
         return deployment.resolve(matched)
     target = replace(deployment.target, model=deployment.target.model.replace("*", matched), endpoints={})
-    return replace(deployment, target=target, _stream_target=None, headers=None)
+    rates = deployment.price(target, deployment.info) if deployment.price is not None else None
+    return replace(deployment, target=target, rates=rates, _stream_target=None, headers=None)

@@ -63,5 +63,5 @@ class Admin:
 def _with_ours(theirs: list[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
     """The headers of every answer, unless the route has set its own."""
     named = {name for name, _ in theirs}
-    lines = (line.partition(b": ") for line in headers.of_error(exchange).splitlines())
+    lines = (line.partition(b": ") for line in headers.of_answer(exchange).splitlines())
     return [*theirs, *((name, value) for name, _, value in lines if name not in named)]

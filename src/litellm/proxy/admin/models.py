@@ -4,18 +4,20 @@ What is shown is named here, field by field: a parameter that nobody here knows 
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 
+from litellm.catalog import cost, models, tokens
 from litellm.catalog import params as names
 from litellm.providers import compatible
+from litellm.proxy import prices
 from litellm.proxy.admin import schemas
 from litellm.proxy.config.schema import LitellmParams
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.snapshot import Snapshot
 from litellm.router.deployments import Deployment
-from litellm.types.calls import Json, Op
+from litellm.types.calls import Json, Op, as_object
 
 if TYPE_CHECKING:
     from litellm.proxy.app import Gateway
@@ -24,9 +26,7 @@ _SHOWN: Final = frozenset(
     {
         "model", "custom_llm_provider", "api_base", "timeout", "stream_timeout", "max_retries", "weight", "rpm", "tpm",
         "order", "max_parallel_requests", "tags", "drop_params", "additional_drop_params", "allowed_openai_params",
-        "configurable_clientside_auth_params", "input_cost_per_token", "output_cost_per_token",
-        "input_cost_per_second", "output_cost_per_second", "cache_read_input_token_cost",
-        "cache_creation_input_token_cost",
+        "configurable_clientside_auth_params", *cost.FIELDS.values(), "input_cost_per_second", "output_cost_per_second",
     }
 )  # fmt: skip
 """The fields of `litellm_params` that are no secret. Defaults for OpenAI's own parameters are shown beside them."""
@@ -35,6 +35,10 @@ _INPUTS: Final = frozenset({"messages", "prompt", "input", "extra_headers", "ext
 """No settings, or names that may carry anything."""
 
 _OPS: Final[dict[str, Op]] = {"embedding": "embedding", "completion": "completion"}
+
+_SPEND_EXAMPLES: Final[dict[str, Any]] = {
+    "prompt": {"value": {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "what llm are you"}]}}
+}
 
 router = APIRouter(tags=["models"], responses=schemas.INVALID)
 
@@ -63,6 +67,46 @@ async def model_group_info(request: Request, model_group: str | None = None) -> 
     return {"data": [_group(name, group) for name, group in wanted.items()]}
 
 
+@router.post("/spend/calculate", summary="What a call would cost, or did")
+async def spend_calculate(
+    request: Request, asked: Annotated[schemas.SpendRequest, Body(openapi_examples=_SPEND_EXAMPLES)]
+) -> Json:
+    """Dollars, for a prompt (its tokens estimated) or by the usage of an answer; at a model group's prices if the
+    config has it, else at the catalog's."""
+    answer = asked.completion_response or {}
+    model = asked.model or answer.get("model")
+    if not isinstance(model, str) or not model:
+        raise ProxyError(400, "model is missing, and completion_response names none", param="model")
+    if asked.messages is None and asked.completion_response is None:
+        raise ProxyError(400, "messages or completion_response is missing", param="messages")
+    tier = answer.get("service_tier")
+    try:
+        parts = cost.of_usage(_usage(asked), _rates(request, model), tier if isinstance(tier, str) else None)
+    except cost.UnpricedModel:
+        raise ProxyError(400, f"There is no price for model={model}", param="model") from None
+    return {"cost": cost.dollars(parts.total)}
+
+
+def _usage(asked: schemas.SpendRequest) -> Json:
+    answer = asked.completion_response
+    if answer is None:
+        return {"prompt_tokens": tokens.estimate_messages(asked.messages or []), "completion_tokens": 0}
+    usage = as_object(answer.get("usage"))
+    if usage is None:
+        raise ProxyError(400, "completion_response has no usage", param="completion_response")
+    return usage
+
+
+def _rates(request: Request, model: str) -> cost.Rates:
+    gateway: Gateway = request.app.state.gateway
+    group = gateway.snapshot.router.deployments.group(model)
+    rates = next((deployment.rates for deployment in group if deployment.rates is not None), None)
+    rates = rates or (None if group else models.rates(model))
+    if rates is None:
+        raise cost.UnpricedModel(model)
+    return rates
+
+
 def _deployments(request: Request) -> list[tuple[Deployment, LitellmParams]]:
     """Each deployment with what the config says of it: both lists have the config's order."""
     gateway: Gateway = request.app.state.gateway
@@ -76,6 +120,7 @@ def _row(deployment: Deployment, params: LitellmParams) -> Json:
     defaults = {name: value for name, value in deployment.defaults.items() if name not in _INPUTS}
     info: Json = {
         "id": deployment.id,
+        **prices.known_of(deployment),
         **deployment.info,
         "key": deployment.target.model,
         "litellm_provider": deployment.target.provider,
@@ -89,7 +134,7 @@ def _row(deployment: Deployment, params: LitellmParams) -> Json:
 
 
 def _group(name: str, group: list[Deployment]) -> Json:
-    infos = [deployment.info for deployment in group]
+    infos = [{**prices.known_of(deployment), **deployment.info} for deployment in group]
     abilities = {key: True for info in infos for key, value in info.items() if key.startswith("supports_") and value}
     return {
         "model_group": name,

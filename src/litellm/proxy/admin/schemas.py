@@ -88,6 +88,18 @@ class EmbeddingRequest(_Steered):
     user: str | None = None
 
 
+class SpendRequest(_Open):
+    """One of `messages` and `completion_response`."""
+
+    model: str | None = Field(
+        default=None, description="Default: the one of `completion_response`.", examples=["gpt-4o-mini"]
+    )
+    messages: list[dict[str, Any]] | None = Field(
+        default=None, description="A prompt.", examples=[[{"role": "user", "content": "what llm are you"}]]
+    )
+    completion_response: dict[str, Any] | None = Field(default=None, description="An answer, with its `usage`.")
+
+
 class ErrorObject(_Open):
     message: str
     type: str | None

@@ -96,7 +96,7 @@ def _unknown(
         if section.has_no_effect(name):
             effect = "is not enforced yet: it restricts nothing" if name in section.unguarded else "has no effect yet"
             yield (*place, name), effect
-        elif name not in section.known():
+        elif name not in section.known() and not section.is_rate(name):
             message = _near_miss(name, section) if section.open else _stray(name, section, others)
             if message:
                 yield (*place, name), message

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from litellm.catalog import params
+from litellm.catalog import cost, params
 from litellm.integrations import registry
 from litellm.types.http import Headers, InvalidRequest, Url
 
@@ -129,11 +129,6 @@ Mode = Literal[
 CLIENTSIDE_NAMES: Final = _names("api_base base_url api_key organization")
 """What a deployment can let a request override."""
 
-_PRICES: Final = _names(
-    "input_cost_per_token output_cost_per_token input_cost_per_second output_cost_per_second"
-    " cache_read_input_token_cost cache_creation_input_token_cost"
-)
-
 _ENDPOINT_PARAMS: Final = _names(
     """
     add_generation_prompt cache_prompt chat_template chat_template_kwargs continue_final_message do_sample documents
@@ -168,6 +163,8 @@ class Section(BaseModel):
     """Any name is allowed: only near misses of known ones are worth a warning."""
     passed_on: ClassVar[frozenset[str]] = frozenset()
     """Names that mean nothing here and are no mistake."""
+    priced: ClassVar[bool] = False
+    """Any rate of `catalog/cost.py` may stand here, fields or not."""
 
     @classmethod
     def known(cls) -> frozenset[str]:
@@ -177,7 +174,11 @@ class Section(BaseModel):
     def has_no_effect(cls, name: str) -> bool:
         if name in cls.model_fields:
             return name in cls.idle
-        return name in cls.later or name.startswith(cls.later_prefixes)
+        return name in cls.later or (name.startswith(cls.later_prefixes) and not cls.is_rate(name))
+
+    @classmethod
+    def is_rate(cls, name: str) -> bool:
+        return cls.priced and cost.is_rate(name)
 
     def __repr_args__(self) -> Any:
         """Fields that are set; never the names that are not fields, whose values may be anything."""
@@ -201,7 +202,8 @@ class LitellmParams(Section):
         use_in_pass_through
         """
     )
-    idle: ClassVar[frozenset[str]] = _PRICES | _names("max_parallel_requests order tags")
+    idle: ClassVar[frozenset[str]] = _names("max_parallel_requests order tags")
+    priced: ClassVar[bool] = True
     later_prefixes: ClassVar[tuple[str, ...]] = (
         *params.CREDENTIAL_PREFIXES,
         "azure_", "input_cost_per_", "output_cost_per_", "cache_read_input_", "cache_creation_input_",
@@ -260,12 +262,24 @@ class LitellmParams(Section):
     ssl_verify: bool | str | None = Field(
         default=None, description="`false`, or the path of a file of CA certificates."
     )
-    input_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
-    output_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
-    input_cost_per_second: Amount | None = Field(default=None, description="Dollars.")
-    output_cost_per_second: Amount | None = Field(default=None, description="Dollars.")
-    cache_read_input_token_cost: Amount | None = Field(default=None, description="Dollars.")
-    cache_creation_input_token_cost: Amount | None = Field(default=None, description="Dollars.")
+    input_cost_per_token: Amount | None = Field(
+        default=None,
+        description="Dollars a token of the prompt. Prices here go over the catalog's; further names of LiteLLM's "
+        "price map, such as `input_cost_per_audio_token`, may stand beside them.",
+    )
+    output_cost_per_token: Amount | None = Field(default=None, description="Dollars a token of the completion.")
+    input_cost_per_second: Amount | None = Field(
+        default=None, description="Dollars a second: then tokens cost nothing."
+    )
+    output_cost_per_second: Amount | None = Field(
+        default=None, description="The same, if there is no `input_cost_per_second`."
+    )
+    cache_read_input_token_cost: Amount | None = Field(
+        default=None, description="Dollars a token of the prompt that the provider had in its cache."
+    )
+    cache_creation_input_token_cost: Amount | None = Field(
+        default=None, description="Dollars a token of the prompt that went into the provider's cache."
+    )
 
     _missing: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
 
@@ -300,15 +314,15 @@ class LitellmParams(Section):
     def wire(self) -> dict[str, Any]:
         """Default parameters of the calls: what is not a name of ours. To be read, not changed."""
         extra = self.model_extra or {}
-        return {k: v for k, v in extra.items() if v is not None and not self.has_no_effect(k)}
+        return {k: v for k, v in extra.items() if v is not None and not (self.has_no_effect(k) or self.is_rate(k))}
 
 
 class ModelInfo(Section):
     """`model_list[].model_info`: what is known of the deployment. Further names are kept and shown by `/model/info`."""
 
     open: ClassVar[bool] = True
-    idle: ClassVar[frozenset[str]] = _PRICES
-    later: ClassVar[frozenset[str]] = _PRICES | _names(
+    priced: ClassVar[bool] = True
+    later: ClassVar[frozenset[str]] = _names(
         """
         access_groups allowed_fails disable_background_health_check health_check_model health_check_timeout team_id
         team_public_model_name
@@ -324,8 +338,16 @@ class ModelInfo(Section):
     max_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     max_input_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     max_output_tokens: Count | None = Field(default=None, description="For `/model/info`.")
-    input_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
-    output_cost_per_token: Amount | None = Field(default=None, description="Dollars.")
+    input_cost_per_token: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
+    output_cost_per_token: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
+    input_cost_per_second: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
+    output_cost_per_second: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
+    cache_read_input_token_cost: Amount | None = Field(
+        default=None, description="As in `litellm_params`, and wins over it."
+    )
+    cache_creation_input_token_cost: Amount | None = Field(
+        default=None, description="As in `litellm_params`, and wins over it."
+    )
 
 
 class ModelEntry(Section):

@@ -1,0 +1,43 @@
+"""What the gateway's answers cost: rates are resolved once per deployment, a cost is worked out per answer."""
+
+from typing import Any, Final
+
+from litellm.catalog import cost, models
+from litellm.router.deployments import Deployment
+from litellm.types.calls import Json, Target
+
+
+def rates_of(target: Target, info: Json) -> cost.Rates | None:
+    """The prices in a deployment's `info`, in dollars, over the catalog's; None if nobody knows any."""
+    base_model: str | None = info.get("base_model")
+    rates = models.custom_rates(info, models.rates(target.model, target.provider, base_model))
+    return rates if rates is not None and rates.values else None
+
+
+def of_answer(deployment: Deployment, wire: Json, usage: Json, seconds: float) -> cost.Cost | None:
+    """None if there is no price for what was used. `seconds` are what the endpoint took."""
+    if deployment.rates is None:
+        return None
+    tier = wire.get("service_tier")
+    try:
+        return cost.of_usage(usage, deployment.rates, tier if isinstance(tier, str) else None, round(seconds * 1000))
+    except cost.UnpricedModel:
+        return None
+
+
+def known_of(deployment: Deployment) -> Json:
+    """What the catalog knows of a deployment's model, as users see it (windows, prices in dollars, `supports_*`)."""
+    target, base_model = deployment.target, deployment.info.get("base_model")
+    name = (models.find(base_model) if base_model else None) or models.find(target.model, target.provider)
+    if name is None:
+        return {}
+    return {key: value for key, value in models.entry(models.rows()[name]).items() if key not in _OWN}
+
+
+_OWN: Final = frozenset({"litellm_provider"})  # a deployment has one of its own
+
+
+def of_params(params: Any) -> Json:
+    """The prices among `litellm_params`, in dollars."""
+    written: Json = params.model_dump(exclude_none=True)
+    return {name: value for name, value in written.items() if cost.is_rate(name)}
