@@ -279,7 +279,7 @@ def _plain(usage: Usage, rates: Rates, service_tier: str | None) -> Cost | None:
     left = total - sum(parts)
     if left:
         parts[4 if reasoned else 3 if said else 1 if read else 0] += left
-    return Cost(total, *parts)
+    return Cost(total, parts[0], parts[1], 0, parts[3], parts[4])
 
 
 def _only(details: Any, name: str, whole: Any) -> int | None:

@@ -7,7 +7,7 @@ own headers under `llm_provider-`. Whatever comes from outside is stripped of co
 from typing import Final
 
 from litellm._version import version
-from litellm.catalog.cost import Cost, dollars
+from litellm.catalog.cost import NANO, Cost, dollars
 from litellm.proxy.exchange import Exchange
 from litellm.router.deployments import Deployment
 from litellm.types.http import RawHeaders
@@ -72,11 +72,10 @@ def of_cost(cost: Cost | None) -> bytes:
     """Dollars. Nothing for a model without a price."""
     if cost is None:
         return b""
-    total = b"%a" % dollars(cost.total)
-    lines = _COST % (total, total, dollars(cost.prompt), dollars(cost.completion))
-    if cost.reasoning or cost.cache_read or cost.cache_creation or cost.tools:
-        lines += _parts(cost)
-    return lines
+    nano, asked, read, created, said, reasoned, tools = cost
+    total = b"%a" % (nano / NANO)
+    lines = _COST % (total, total, (asked + read + created) / NANO, (said + reasoned) / NANO)
+    return lines + _parts(cost) if read or created or reasoned or tools else lines
 
 
 def _parts(cost: Cost) -> bytes:

@@ -16,11 +16,14 @@ def rates_of(target: Target, info: Json) -> cost.Rates | None:
 
 def of_answer(deployment: Deployment, wire: Json, usage: Json, seconds: float) -> cost.Cost | None:
     """None if there is no price for what was used. `seconds` are what the endpoint took."""
-    if deployment.rates is None:
+    rates = deployment.rates
+    if rates is None:
         return None
     tier = wire.get("service_tier")
+    if tier.__class__ is not str:
+        tier = None
     try:
-        return cost.of_usage(usage, deployment.rates, tier if isinstance(tier, str) else None, round(seconds * 1000))
+        return cost.of_usage(usage, rates, tier, int(seconds * 1000))
     except cost.UnpricedModel:
         return None
 
