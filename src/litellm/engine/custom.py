@@ -100,10 +100,10 @@ async def _answer(call: Call) -> MockAnswer:
             items = await _bounded(items, call)
         return 200, [_SSE], _events(items, call)
     try:
-        result = await _bounded(make() if is_async else in_thread(make), call)
+        said = _plain(await _bounded(make() if is_async else in_thread(make), call))
     except Exception as error:  # a user's handler may raise anything: the caller gets one of our errors
         raise _error(error, call) from error
-    wire = {"model": call.target.model, **_plain(result)}
+    wire = {"model": call.target.model, **said}
     return HttpResponse(200, [_JSON], orjson.dumps(wire, default=openai.plain))
 
 

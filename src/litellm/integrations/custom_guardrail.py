@@ -119,7 +119,7 @@ def log_guardrail_information(hook: Callable[..., Any]) -> Callable[..., Any]:
 
     def note(args: tuple[Any, ...], kwargs: dict[str, Any], status: str, said: Any) -> None:
         given = signature.bind_partial(*args, **kwargs).arguments
-        data = given.get("data") or given.get("request_data")
+        data = given.get("data", given.get("request_data"))
         guardrail = args[0] if args else None
         if isinstance(guardrail, CustomGuardrail) and isinstance(data, dict):
             guardrail.add_standard_logging_guardrail_information_to_request_data(

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from litellm.catalog import cost, models
 from litellm.engine import custom
 from litellm.engine.listeners import Moment, gather, is_logger
 from litellm.engine.resolve import Wish
@@ -134,8 +135,6 @@ def _empty_result(op: Op) -> Any:
 
 def _price(response: Any, kwargs: Json) -> float | None:
     """Dollars, by the deployment's own prices over the catalog's."""
-    from litellm.catalog import cost, models  # read when there is something to price
-
     info: Json = kwargs["litellm_params"]["model_info"]
     known = models.rates(kwargs["model"], kwargs["custom_llm_provider"], info.get("base_model"))
     rates = models.custom_rates(info, known)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # loaded once somebody listens
 
 
 def anybody() -> bool:
-    """Whether there are callbacks. On every call's path: a list that nobody has touched is not even there."""
+    """Whether there are callbacks."""
     known = settings.__dict__.get
     return bool(
         known("callbacks")
@@ -26,9 +26,12 @@ def anybody() -> bool:
 
 def record_of(op: Op, asynchronous: bool, given: Json) -> "Record | None":
     """None if nobody listens to this call. Raises BadRequestError for the name of a callback that is not there."""
-    from litellm.engine import listeners
+    from litellm.engine import builder, listeners
     from litellm.engine.events import Record
+    from litellm.sdk import costs
 
+    # All that a worker thread will need: a fork in the middle of its import would leave the child with a lock for good.
+    assert builder and costs
     if given.get("no-log"):
         return None
     try:

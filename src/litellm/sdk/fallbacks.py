@@ -23,7 +23,6 @@ _PRIVATE: Final = ("api_key", "api_base", "base_url", "organization", "extra_hea
 
 
 def asked(given: Json) -> bool:
-    """On every call's path."""
     return bool(
         given.get("fallbacks")
         or given.get("context_window_fallback_dict")

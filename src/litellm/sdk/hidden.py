@@ -20,6 +20,8 @@ PRICED: Final = frozenset(
 )  # fmt: skip
 """A call's arguments that say what it costs."""
 
+_OF_COST: Final = ("litellm_model_name", "custom_llm_provider", "optional_params", "_response_ms")
+
 
 class HiddenParams(dict[str, Any]):
     """A dict whose `response_cost` (dollars, or None) is worked out when it is first asked for.
@@ -58,12 +60,12 @@ class HiddenParams(dict[str, Any]):
     def _price(self) -> None:
         usage = getattr(self, "usage", None) or super().get("usage")
         if usage is not None and super().get(_COST) is None:
-            cost = cost_of(usage, super().get("litellm_model_name"), super().get("custom_llm_provider"), self.prices)
-            self[_COST] = cost
+            known = super().get  # our own `get` would ask for the cost again
+            self[_COST] = cost_of(usage, {name: known(name) for name in _OF_COST}, self.prices)
 
 
 def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, call_id: str, given: Json) -> HiddenParams:
-    """`given` are the call's arguments."""
+    """`given` are the call's arguments, if some of them say what it costs."""
     target = deployment.target
     hidden = HiddenParams(
         {
@@ -78,12 +80,15 @@ def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, cal
             "litellm_model_name": target.model,
         }
     )
-    hidden.prices = {} if given.keys().isdisjoint(PRICED) else {name: given[name] for name in PRICED & given.keys()}
+    hidden.prices = {name: given[name] for name in PRICED & given.keys()} if given else given
     return hidden
 
 
-def cost_of(usage: Any, model: str | None, provider: str | None, prices: Mapping[str, Any]) -> float | None:
-    """Dollars, by the call's own prices (PRICED) over the catalog's; None if nobody knows any."""
+def cost_of(usage: Any, hidden: Json, prices: Mapping[str, Any]) -> float | None:
+    """Dollars, by the call's own prices (PRICED) over the catalog's; None if nobody knows any.
+
+    `hidden` says what was called, in which service tier, and how long it took.
+    """
     from litellm.sdk.costs import completion_cost  # with the catalog
 
     info: Json = prices.get("model_info") or {}
@@ -91,8 +96,10 @@ def cost_of(usage: Any, model: str | None, provider: str | None, prices: Mapping
     try:
         return completion_cost(
             {"usage": usage},
-            model=model,
-            custom_llm_provider=provider,
+            model=hidden.get("litellm_model_name"),
+            custom_llm_provider=hidden.get("custom_llm_provider"),
+            optional_params=hidden.get("optional_params"),
+            total_time=hidden.get("_response_ms"),
             custom_cost_per_token=own,
             base_model=prices.get("base_model") or info.get("base_model"),
         )

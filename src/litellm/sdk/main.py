@@ -15,7 +15,7 @@ from litellm import exceptions as e
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.router.deployments import Deployment
-from litellm.sdk import callbacks, fallbacks, portal, sessions
+from litellm.sdk import callbacks, fallbacks, portal, sessions, special
 from litellm.sdk.ask import Request, request_of
 from litellm.sdk.client import client
 from litellm.sdk.hidden import hidden_params
@@ -242,6 +242,8 @@ async def _call(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     """`given` is a function's `locals()`: its named arguments and `kwargs`."""
     further = given.pop("kwargs")  # first: what is unpacked must not hold it any more
     given = {**given, **further}
+    if not special.perhaps(further, given):
+        return await _carry(op, asynchronous, given)
     if fallbacks.asked(given):
         return await fallbacks.tried(given, partial(_one, op, asynchronous))
     return await _one(op, asynchronous, given)
@@ -250,14 +252,14 @@ async def _call(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
 async def _one(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     if callbacks.anybody():
         return await _told(op, asynchronous, given)
-    return await _carry(op, asynchronous, given, None)
+    return await _carry(op, asynchronous, given, plain=False)
 
 
 async def _told(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     """The same, with callbacks that are told of it."""
     record = callbacks.record_of(op, asynchronous, given)
     try:
-        made = await _carry(op, asynchronous, given, record)
+        made = await _carry(op, asynchronous, given, record, plain=False)
     except BaseException as error:
         if record is not None:
             record.failed(error)
@@ -267,9 +269,12 @@ async def _told(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
     return made
 
 
-async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: "Record | None") -> Any:
+async def _carry(
+    op: Op, asynchronous: bool, given: dict[str, Any], record: "Record | None" = None, plain: bool = True
+) -> Any:
+    """`plain`: there is nothing about the call that most have not (`special.py`)."""
     started = time.perf_counter()
-    own = sessions.own(given, asynchronous)
+    own = None if plain else sessions.own(given, asynchronous)
     if own is not None:
         given = sessions.with_clients_own(own, given)
     request = request_of(op, given)
@@ -277,7 +282,7 @@ async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: "Rec
     if op == "chat" and not given.get("messages"):
         raise e.BadRequestError(message="messages must be a non-empty list", llm_provider="", model=ask.model)
     deployment = Deployment("", ask.model, client.target(request.wish, ask.mock is not None, asynchronous))
-    if "mock_delay" in given or "mock_timeout" in given:
+    if not plain:
         await _mocked_delay(given, request)
     if ask.stream:
         _ask_for_usage(ask.params, deployment.target, record)
@@ -286,9 +291,9 @@ async def _carry(op: Op, asynchronous: bool, given: dict[str, Any], record: "Rec
     router = await client.router() if own is None else sessions.router_over(own, ask.model)
     if not ask.stream:
         served = await router.send(ask, (deployment,), request.num_retries)
-        return _response(op, request, deployment, served.result, started, given)
+        return _response(op, request, deployment, served.result, started, {} if plain else given)
     streamed = await router.stream(ask, (deployment,), request.num_retries)
-    return _stream(op, request, deployment, streamed.result, record, given)
+    return _stream(op, request, deployment, streamed.result, record, {} if plain else given)
 
 
 def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float, given: Json) -> Any:

@@ -13,7 +13,7 @@ from litellm.types.calls import Json
 
 
 def own(given: Json, asynchronous: bool) -> Any:
-    """The client that is to carry this call; None for ours. On every call's path."""
+    """The client that is to carry this call; None for ours."""
     return given.get("client") or settings.__dict__.get("aclient_session" if asynchronous else "client_session")
 
 
