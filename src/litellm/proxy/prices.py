@@ -23,7 +23,7 @@ def of_answer(deployment: Deployment, wire: Json, usage: Json, seconds: float) -
     if tier.__class__ is not str:
         tier = None
     try:
-        return cost.of_usage(usage, rates, tier, int(seconds * 1000))
+        return cost.of_usage(usage, rates, tier, round(seconds * 1000) or 1)
     except cost.UnpricedModel:
         return None
 
