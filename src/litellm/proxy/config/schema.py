@@ -262,24 +262,12 @@ class LitellmParams(Section):
     ssl_verify: bool | str | None = Field(
         default=None, description="`false`, or the path of a file of CA certificates."
     )
-    input_cost_per_token: Amount | None = Field(
-        default=None,
-        description="Dollars a token of the prompt. Prices here go over the catalog's; further names of LiteLLM's "
-        "price map, such as `input_cost_per_audio_token`, may stand beside them.",
-    )
+    input_cost_per_token: Amount | None = Field(default=None, description="Dollars, in the catalog's stead.")
     output_cost_per_token: Amount | None = Field(default=None, description="Dollars a token of the completion.")
-    input_cost_per_second: Amount | None = Field(
-        default=None, description="Dollars a second: then tokens cost nothing."
-    )
-    output_cost_per_second: Amount | None = Field(
-        default=None, description="The same, if there is no `input_cost_per_second`."
-    )
-    cache_read_input_token_cost: Amount | None = Field(
-        default=None, description="Dollars a token of the prompt that the provider had in its cache."
-    )
-    cache_creation_input_token_cost: Amount | None = Field(
-        default=None, description="Dollars a token of the prompt that went into the provider's cache."
-    )
+    input_cost_per_second: Amount | None = Field(default=None, description="Dollars; tokens cost nothing then.")
+    output_cost_per_second: Amount | None = Field(default=None, description="If there is none for input.")
+    cache_read_input_token_cost: Amount | None = Field(default=None, description="Dollars, if cached.")
+    cache_creation_input_token_cost: Amount | None = Field(default=None, description="Dollars, if put there.")
 
     _missing: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
 
@@ -342,12 +330,8 @@ class ModelInfo(Section):
     output_cost_per_token: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
     input_cost_per_second: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
     output_cost_per_second: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
-    cache_read_input_token_cost: Amount | None = Field(
-        default=None, description="As in `litellm_params`, and wins over it."
-    )
-    cache_creation_input_token_cost: Amount | None = Field(
-        default=None, description="As in `litellm_params`, and wins over it."
-    )
+    cache_read_input_token_cost: Amount | None = Field(default=None, description="The same.")
+    cache_creation_input_token_cost: Amount | None = Field(default=None, description="The same.")
 
 
 class ModelEntry(Section):
