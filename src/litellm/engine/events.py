@@ -16,8 +16,8 @@ from litellm.engine.delivery import Job, delivery
 from litellm.engine.listeners import Heard, Listeners, Moment
 from litellm.types.calls import Ask, Json, Op, Target
 
-Price = Callable[[Any, Json], float | None]
-"""(response, kwargs) -> what the call cost, in dollars; None for a model without a known price."""
+Price = Callable[[Any, float], float | None]
+"""(response, seconds) -> what the call cost, in dollars; None for a model without a known price."""
 
 _CONTENT: Final[dict[Op, str]] = {"chat": "messages", "completion": "prompt", "embedding": "input"}
 _CALL_TYPES: Final[dict[Op, str]] = {"chat": "completion", "completion": "text_completion", "embedding": "embedding"}
@@ -32,12 +32,12 @@ _EVENT_TYPES: Final[dict[Moment, str]] = {
 
 class Record:
     """`kwargs` is the dict that all callbacks of the call are given. `metadata` and what `ours` has of the names that
-    steer us go into its `litellm_params`. Without a `price`, `hidden` knows the cost.
+    steer us go into its `litellm_params`. `price` says what it cost; without one the hidden parameters do.
 
     Methods return at once and raise nothing of a callback's.
     """
 
-    __slots__ = ("_context", "_done", "_first", "_listeners", "_loop", "_price", "_redact", "kwargs")
+    __slots__ = ("_context", "_done", "_first", "_listeners", "_loop", "_redact", "kwargs", "price")
 
     def __init__(
         self,
@@ -46,11 +46,10 @@ class Record:
         asynchronous: bool,
         ours: Json,
         *,
-        price: Price | None = None,
         redact: bool = False,
     ) -> None:
         self._listeners = listeners
-        self._price = price
+        self.price: Price | None = None
         self._redact = redact
         self._context = copy_context()
         self._loop = asyncio.get_running_loop()
@@ -139,7 +138,8 @@ class Record:
         if error is not None:
             kwargs.update(exception=error, traceback_exception=standard.trace_of(error))
         else:
-            kwargs["response_cost"] = self._price(whole, kwargs) if self._price else hidden.get("response_cost")
+            seconds = (ended - kwargs["start_time"]).total_seconds()
+            kwargs["response_cost"] = self.price(whole, seconds) if self.price else hidden.get("response_cost")
         kwargs["standard_logging_object"] = standard.payload(kwargs, whole, hidden)
         if streamed:
             kwargs["complete_streaming_response"] = kwargs["async_complete_streaming_response"] = whole

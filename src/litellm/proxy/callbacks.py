@@ -14,12 +14,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from litellm.catalog import cost, models
+from litellm.catalog import cost
 from litellm.engine import custom
 from litellm.engine.listeners import Moment, gather, is_logger
 from litellm.engine.resolve import Wish
+from litellm.engine.standard import usage_of
 from litellm.integrations.custom_logger import GATEWAY_HOOKS, overrides
+from litellm.proxy import prices
 from litellm.proxy.config.load import Config
+from litellm.router.deployments import Deployment
 from litellm.router.told import Telling
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op, Target
@@ -133,17 +136,8 @@ def _empty_result(op: Op) -> Any:
     return types.ModelResponse(choices=[types.Choices(message=types.Message(content=None))])
 
 
-def _price(response: Any, kwargs: Json) -> float | None:
-    """Dollars, by the deployment's own prices over the catalog's."""
-    info: Json = kwargs["litellm_params"]["model_info"]
-    known = models.rates(kwargs["model"], kwargs["custom_llm_provider"], info.get("base_model"))
-    rates = models.custom_rates(info, known)
-    usage = getattr(response, "usage", None)
-    if rates is None or usage is None:
-        return None
-    took = kwargs["end_time"] - kwargs["start_time"]
-    tier = getattr(response, "service_tier", None)
-    try:
-        return cost.dollars(cost.of_usage(usage, rates, tier, round(took.total_seconds() * 1000)).total)
-    except cost.UnpricedModel:
-        return None
+def _price(deployment: Deployment, response: Any, seconds: float) -> float | None:
+    """Dollars, as the answer's header says them."""
+    usage = usage_of(response)
+    made = prices.of_answer(deployment, response, usage, seconds) if usage else None
+    return None if made is None else cost.dollars(made.total)

@@ -10,7 +10,7 @@ import orjson
 from litellm import exceptions as e
 from litellm.engine.builder import stream_chunk_builder
 from litellm.engine.engine import Engine, Reply
-from litellm.engine.events import Price, Record
+from litellm.engine.events import Record
 from litellm.engine.listeners import Listeners
 from litellm.engine.streams import EventStream, Sink
 from litellm.engine.upstream import additional_headers
@@ -31,7 +31,8 @@ class Telling:
     """Who is told, what calls cost, and whether prompts and answers are hidden."""
 
     listeners: Listeners
-    price: Price
+    price: Callable[[Deployment, Any, float], float | None]
+    """(who answered, the answer, the call's seconds) -> dollars, None if nobody knows."""
     redact: bool = False
 
 
@@ -59,7 +60,7 @@ class ToldRouter(Router):
             record.failed(error)
             raise
         reply = served.result
-        hidden = _chosen(record, served.deployment, reply.headers)
+        hidden = self._chosen(record, served.deployment, reply.headers)
         # The caller's answer is made of `reply.wire` after this, and no callback may change it: they get another.
         record.succeeded(partial(_made, ask.op, orjson.dumps(reply.wire)), hidden)
         return served
@@ -73,30 +74,30 @@ class ToldRouter(Router):
         except BaseException as error:
             record.failed(error)
             raise
-        hidden = _chosen(record, served.deployment, served.result.headers)
+        hidden = self._chosen(record, served.deployment, served.result.headers)
         served.result = Overheard(served.result, record, hidden)
         return served
 
     def _began(self, ask: Ask, group: tuple[Deployment, ...]) -> Record:
         telling = self._telling
         ours: Json = {"metadata": ask.metadata, "model_info": group[0].info if len(group) == 1 else None}
-        record = Record(telling.listeners, ask.op, True, ours, price=telling.price, redact=telling.redact)
+        record = Record(telling.listeners, ask.op, True, ours, redact=telling.redact)
         record.began(ask, group[0].target if len(group) == 1 else None, group[0].model_name)
         return record
 
-
-def _chosen(record: Record, deployment: Deployment, headers: RawHeaders) -> Json:
-    """The deployment that answered, in the call's dict; and what there is beside the answer."""
-    target = deployment.target
-    record.goes_to(target)
-    record.kwargs["litellm_params"]["model_info"] = {**deployment.info, "id": deployment.id}
-    return {
-        "model_id": deployment.id,
-        "api_base": target.base_url,
-        "litellm_model_name": target.model,
-        "custom_llm_provider": target.provider,
-        "additional_headers": additional_headers(headers),
-    }
+    def _chosen(self, record: Record, deployment: Deployment, headers: RawHeaders) -> Json:
+        """The deployment that answered, in the call's dict; and what there is beside the answer."""
+        target = deployment.target
+        record.goes_to(target)
+        record.price = partial(self._telling.price, deployment)
+        record.kwargs["litellm_params"]["model_info"] = {**deployment.info, "id": deployment.id}
+        return {
+            "model_id": deployment.id,
+            "api_base": target.base_url,
+            "litellm_model_name": target.model,
+            "custom_llm_provider": target.provider,
+            "additional_headers": additional_headers(headers),
+        }
 
 
 _MADE: Final[dict[Op, Callable[[Json], Any]]] = {
