@@ -505,12 +505,13 @@ def test_callbacks_in_a_forked_child() -> None:
         EXIT
         + """
     import os
+    from litellm.engine.delivery import delivery
     litellm.completion(**call)
+    assert delivery.flush(30)  # no callback holds stdout's lock while the process forks
     pid = os.fork()
     if pid == 0:
         litellm.success_callback = [lambda *_: print("child\\n", end="", flush=True)]
         litellm.completion(**call)
-        from litellm.engine.delivery import delivery
         assert delivery.flush(30)
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
