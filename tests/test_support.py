@@ -225,9 +225,9 @@ def test_it_records_requests_connections_and_who_hung_up(upstream: UpstreamThrea
         assert upstream.wait(lambda: second.answered_at) and not second.disconnected
         assert upstream.open_connections == 1
     assert upstream.wait_closed()
-    started = time.monotonic()
+    started, earlier = time.monotonic(), len(upstream.asked("hang"))
     raw(upstream, "hang").close()
-    assert upstream.wait(lambda: upstream.asked("hang") and upstream.asked("hang")[-1].disconnected)
+    assert upstream.wait(lambda: len(upstream.asked("hang")) > earlier and upstream.asked("hang")[-1].disconnected)
     gone = upstream.asked("hang")[-1].disconnected_at
     assert gone is not None and started <= gone <= time.monotonic()
 
