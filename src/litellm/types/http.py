@@ -4,7 +4,6 @@ Nothing here does I/O. `Url` and `Headers` are made once per deployment and carr
 the hot path validates and encodes nothing a second time.
 """
 
-import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -141,29 +140,3 @@ class HttpResponse:
     status: int
     headers: RawHeaders = field(default_factory=list[tuple[bytes, bytes]])
     body: bytes = b""
-
-
-class Answer:
-    """A response as an exception's `response` shows it, with the names that callers know from httpx."""
-
-    __slots__ = ("content", "headers", "status_code")
-
-    def __init__(self, response: HttpResponse) -> None:
-        self.status_code = response.status
-        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
-        self.content = response.body
-
-    @property
-    def text(self) -> str:
-        return self.content.decode("utf-8", "replace")
-
-    def json(self) -> object:
-        return json.loads(self.content)
-
-
-def header(headers: RawHeaders, name: bytes) -> str | None:
-    """The first value of a response header; `name` in lower case."""
-    for key, value in headers:
-        if key == name:
-            return value.decode("latin-1")
-    return None
