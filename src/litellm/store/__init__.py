@@ -1,0 +1,1 @@
+"""What outlives the process: keys, teams, budgets, spend. SQL behind two seams, `base.py`."""
