@@ -186,6 +186,7 @@ STEERING: dict[str, Any] = {
     "litellm_trace_id": "t",
     "litellm_session_id": "s",
     "no-log": True,
+    "logger_fn": print,
     "model_info": {"id": "1"},
     "base_model": "gpt-4o",
     "input_cost_per_token": 1e-6,

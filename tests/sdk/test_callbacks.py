@@ -518,3 +518,51 @@ def test_callbacks_in_a_forked_child() -> None:
     """
     )
     assert sorted(said.split()) == ["async", "child", "sync"]
+
+
+def test_the_parts_of_the_cost() -> None:
+    heard: list[dict[str, Any]] = []
+    litellm.success_callback = [lambda kwargs, *_: heard.append(kwargs["standard_logging_object"])]
+    litellm.completion(**MOCK)
+    told()
+    ((parts, cost),) = [(logged["cost_breakdown"], logged["response_cost"]) for logged in heard]
+    assert parts == {
+        "input_cost": 10 * 2.5e-6, "output_cost": 20 * 10e-6, "tool_usage_cost": 0.0, "original_cost": cost,
+        "total_cost": cost,
+    }  # fmt: skip
+    assert cost == pytest.approx(parts["input_cost"] + parts["output_cost"])
+
+
+def test_an_unpriced_call_has_no_parts() -> None:
+    heard: list[dict[str, Any]] = []
+    litellm.success_callback = [lambda kwargs, *_: heard.append(kwargs["standard_logging_object"])]
+    litellm.completion(**{**MOCK, "model": "openai/nobody-knows-it"})
+    told()
+    assert heard[0]["cost_breakdown"] is None and heard[0]["response_cost"] == 0.0
+
+
+def test_a_discount_is_beside_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litellm, "cost_discount_config", {"openai": 0.5})
+    made = litellm.completion(**MOCK)
+    parts = made._hidden_params.breakdown
+    assert parts["total_cost"] == made._hidden_params["response_cost"] == pytest.approx(parts["original_cost"] / 2)
+
+
+def test_a_calls_own_logger_hears_of_it_before_and_after() -> None:
+    heard: list[tuple[Any, bool]] = []
+
+    def own(kwargs: dict[str, Any]) -> None:
+        heard.append((kwargs["model"], kwargs["end_time"] is None))
+
+    made = litellm.completion(**MOCK, logger_fn=own)
+    told()
+    assert made.choices[0].message.content == "hello you"
+    assert [model for model, _ in heard] == ["gpt-4o", "gpt-4o"] and heard[1] == ("gpt-4o", False)
+
+
+def test_a_calls_own_logger_may_fail(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(kwargs: dict[str, Any]) -> None:
+        raise ValueError("mine")
+
+    assert litellm.completion(**MOCK, logger_fn=fails).choices
+    told()

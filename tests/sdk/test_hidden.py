@@ -39,6 +39,24 @@ def test_own_prices() -> None:
     assert base._hidden_params["response_cost"] == pytest.approx(COST)
 
 
+def test_the_tier_that_answered_wins_over_the_one_asked_for() -> None:
+    litellm.register_model({"tiered": {
+        "litellm_provider": "openai", "input_cost_per_token": 2e-6, "input_cost_per_token_flex": 1e-6,
+        "output_cost_per_token": 4e-6, "output_cost_per_token_flex": 2e-6,
+    }})  # fmt: skip
+    answer = {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+    }
+
+    def cost(**said: Any) -> float:
+        made = litellm.completion("openai/tiered", HI, service_tier="flex", mock_response={**answer, **said})
+        return made._hidden_params["response_cost"]
+
+    assert cost(service_tier="default") == pytest.approx(240e-6)
+    assert cost(service_tier="flex") == cost() == pytest.approx(120e-6)
+
+
 def test_of_a_stream_once_its_usage_has_come() -> None:
     stream = litellm.completion("gpt-4o", HI, mock_response="x", stream=True, stream_options={"include_usage": True})
     costs = [chunk._hidden_params["response_cost"] for chunk in stream]

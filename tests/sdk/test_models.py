@@ -10,6 +10,7 @@ import pytest
 
 import litellm
 from litellm.catalog import hosts, vendors
+from support.upstream import UpstreamThread
 
 CAPABILITIES = [name for name in litellm._NAMES if name.startswith("supports_")]
 
@@ -189,8 +190,21 @@ def test_get_valid_models(no_keys: pytest.MonkeyPatch):
     no_keys.setenv("GROQ_API_KEY", "k")
     assert any(name.startswith("groq/") for name in litellm.get_valid_models())
     assert "claude-sonnet-4-5" in litellm.get_valid_models(custom_llm_provider="anthropic")
-    with pytest.raises(litellm.BadRequestError):
-        litellm.get_valid_models(check_provider_endpoint=True)
+
+
+def test_endpoints_are_asked_for_their_models(no_keys: pytest.MonkeyPatch, upstream: UpstreamThread):
+    asked = {"custom_llm_provider": "groq", "api_key": "k", "api_base": upstream.base_url}
+    assert litellm.get_valid_models(check_provider_endpoint=True, **asked) == ["groq/test-model"]
+    assert litellm.get_valid_models(True, "openai", None, "k", upstream.base_url) == ["test-model"]
+
+
+def test_the_catalog_stands_in_for_an_endpoint_that_does_not_tell(
+    no_keys: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    refused = "http://127.0.0.1:9"
+    found = litellm.get_valid_models(True, custom_llm_provider="groq", api_key="k", api_base=refused)
+    assert found == litellm.get_valid_models(custom_llm_provider="groq") and found
+    assert "groq does not tell its models" in caplog.text
 
 
 def test_check_valid_key_of_nobody():

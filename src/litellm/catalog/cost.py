@@ -217,6 +217,17 @@ class Cost(NamedTuple):
         return self.output + self.reasoning
 
 
+def in_dollars(made: Cost, total: int | None = None) -> dict[str, float]:
+    """A CostBreakdown (types/standard_logging.py). `total`, nano-dollars: after discount and margin, if any."""
+    return {
+        "input_cost": dollars(made.prompt),
+        "output_cost": dollars(made.completion),
+        "tool_usage_cost": dollars(made.tools),
+        "original_cost": dollars(made.total),
+        "total_cost": dollars(made.total if total is None else total),
+    }
+
+
 def cost(tokens: Tokens, rates: Rates, service_tier: str | None = None) -> int:
     """The price of one response, in nano-dollars.
 

@@ -49,7 +49,7 @@ BUILT: Final = frozenset(
         "ssl_verify", "num_retries", "max_retries", "timeout", "request_timeout", "stream_timeout", "drop_params",
         "additional_drop_params", "allowed_openai_params", "mock_response", "mock_tool_calls", "mock_timeout",
         "mock_delay", "litellm_call_id", "metadata", "litellm_metadata", "tags", "litellm_trace_id",
-        "litellm_session_id", "no-log", "model_info", "base_model", "client", "input_cost_per_token",
+        "litellm_session_id", "no-log", "model_info", "base_model", "client", "logger_fn", "input_cost_per_token",
         "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
     }
 )  # fmt: skip
@@ -66,7 +66,7 @@ OURS: Final = (
         "base_model", "model_info", "retry_policy", "cooldown_time", "max_fallbacks", "ensure_alternating_roles",
         "user_continue_message", "assistant_continue_message", "supports_system_message", "initial_prompt_value",
         "roles", "final_prompt_value", "bos_token", "eos_token", "hf_model_name", "prompt_id", "prompt_variables",
-        "prompt_label", "prompt_version", "litellm_system_prompt", "no-log", "logger_fn", "verbose",
+        "prompt_label", "prompt_version", "litellm_system_prompt", "no-log", "verbose",
         "litellm_logging_obj", "proxy_server_request", "merge_reasoning_content_in_choices", "enable_prompt_caching",
         "use_chat_completions_api", "rust", "enable_json_schema_validation", "order", "weight", "rpm", "tpm",
         "max_parallel_requests", "mock_testing_fallbacks", "mock_testing_context_fallbacks",

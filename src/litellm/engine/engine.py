@@ -10,7 +10,7 @@ from typing import Final
 from litellm import exceptions as e
 from litellm.engine import local
 from litellm.engine.streams import EventStream
-from litellm.providers import compatible, errors
+from litellm.providers import compatible, errors, openai
 from litellm.providers.base import Operation, Provider
 from litellm.transport.base import TimedOut, Transport, TransportError
 from litellm.types.calls import Call, Json, Target
@@ -45,6 +45,16 @@ class Engine:
             raise failure_of(provider, call, error) from None
         seconds = self._clock() - started
         return Reply(operation.response(provider, call, response), response.headers, seconds)
+
+    async def models(self, target: Target) -> list[str]:
+        """The names of the models that an endpoint says it has. Raises APIConnectionError."""
+        provider = compatible.provider_of(target.provider)
+        try:
+            return openai.listed(await self._transport.send(openai.listing(provider, target)))
+        except (TransportError, InvalidRequest, ValueError) as error:
+            raise e.APIConnectionError(
+                message=f"{provider.name} does not tell its models: {error}", llm_provider=provider.name, model=""
+            ) from None
 
     async def stream(self, call: Call, commit_seconds: float | None = None) -> EventStream:
         """Returns once the first event is there, or `commit_seconds` after a 2xx head. Raises as `send`."""

@@ -16,8 +16,8 @@ from litellm.engine.delivery import Job, delivery
 from litellm.engine.listeners import Heard, Listeners, Moment
 from litellm.types.calls import Ask, Json, Op, Target
 
-Price = Callable[[Any, float], float | None]
-"""(response, seconds) -> what the call cost, in dollars; None for a model without a known price."""
+Price = Callable[[Any, float], Json | None]
+"""(response, seconds) -> what the call cost, as a CostBreakdown; None for a model without a known price."""
 
 _CONTENT: Final[dict[Op, str]] = {"chat": "messages", "completion": "prompt", "embedding": "input"}
 _CALL_TYPES: Final[dict[Op, str]] = {"chat": "completion", "completion": "text_completion", "embedding": "embedding"}
@@ -139,7 +139,9 @@ class Record:
             kwargs.update(exception=error, traceback_exception=standard.trace_of(error))
         else:
             seconds = (ended - kwargs["start_time"]).total_seconds()
-            kwargs["response_cost"] = self.price(whole, seconds) if self.price else hidden.get("response_cost")
+            parts = self.price(whole, seconds) if self.price else None
+            kwargs["response_cost"] = parts["total_cost"] if parts else hidden.get("response_cost")
+            kwargs["cost_breakdown"] = parts
         kwargs["standard_logging_object"] = standard.payload(kwargs, whole, hidden)
         if streamed:
             kwargs["complete_streaming_response"] = kwargs["async_complete_streaming_response"] = whole
@@ -233,6 +235,7 @@ def _kwargs(op: Op, asynchronous: bool, ours: Json) -> Json:
         "end_time": None,
         "completion_start_time": None,
         "response_cost": None,
+        "cost_breakdown": None,
         "cache_hit": None,
         "standard_logging_object": None,
         "log_event_type": None,

@@ -1,13 +1,14 @@
 """Who is to be told of a call: the callbacks that are set, sorted by what they want to hear."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from litellm.integrations import registry
 from litellm.integrations.custom_logger import overrides
 from litellm.settings import Settings
+from litellm.types.calls import Json
 
 Moment = Literal["input", "post", "stream", "success", "failure"]
 
@@ -77,6 +78,13 @@ def gather(lists: Iterable[tuple[Any, tuple[Moment, ...]]], asynchronous: bool) 
                     seen.add((id(listener), moment))
                     _add(made, moment, listener, asynchronous)
     return made
+
+
+def add_own(made: Listeners, function: Callable[[Json], Any]) -> None:
+    """A call's `logger_fn`: given the call's dict before it is sent, and again when an answer is back."""
+    name = getattr(function, "__qualname__", "logger_fn")
+    for moment in ("input", "post"):
+        made.add(moment, Heard(name, lambda kwargs, *_: function(kwargs), function, False, False))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
 
 def _add(made: Listeners, moment: Moment, listener: Any, asynchronous: bool) -> None:

@@ -38,7 +38,7 @@ def payload(kwargs: Json, response: Any, hidden: Mapping[str, Any]) -> StandardL
         "call_type": kwargs["call_type"],
         "stream": kwargs["stream"],
         "response_cost": kwargs["response_cost"] or 0.0,
-        "cost_breakdown": kwargs.get("cost_breakdown"),
+        "cost_breakdown": kwargs["cost_breakdown"],
         "response_cost_failure_debug_info": kwargs.get("response_cost_failure_debug_information"),
         "status": status,
         "status_fields": {"llm_api_status": status, "guardrail_status": "success" if guardrails else "not_run"},

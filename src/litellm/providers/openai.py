@@ -12,7 +12,7 @@ from litellm import exceptions as e
 from litellm.formats.sse import Event, EventTooLarge, SSEDecoder
 from litellm.providers import errors, params
 from litellm.providers.base import Operation, Provider
-from litellm.types.calls import Call, Json, Op, Target, as_object
+from litellm.types.calls import Call, Json, Op, Target, as_list, as_object
 from litellm.types.http import Headers, HttpRequest, HttpResponse, Url
 
 PATHS: Final[dict[Op, str]] = {"chat": "/chat/completions", "completion": "/completions", "embedding": "/embeddings"}
@@ -56,7 +56,12 @@ def plain(value: Any) -> Any:
 
 
 def _endpoint(provider: Provider, target: Target, op: Op) -> tuple[Url, Headers]:
-    """The address and headers of one path of a deployment, made once: nothing but the path is added to the base."""
+    made = target.endpoints[op] = _address(provider, target, PATHS[op])
+    return made
+
+
+def _address(provider: Provider, target: Target, path: str) -> tuple[Url, Headers]:
+    """The address and headers of one path of a deployment: nothing but the path is added to the base."""
     own = {"content-type": "application/json", "accept": "application/json", "user-agent": "litellm"}
     if target.api_key:
         own["authorization"] = f"Bearer {target.api_key}"
@@ -65,10 +70,23 @@ def _endpoint(provider: Provider, target: Target, op: Op) -> tuple[Url, Headers]
     own |= {name.lower(): text.replace("{api_key}", target.api_key or "") for name, text in provider.headers.items()}
     own |= {name.lower(): text for name, text in target.headers}
     base, _, query = target.base_url.partition("?")
-    url = base.rstrip("/") + PATHS[op] + (f"?{query}" if query else "")
-    made = (Url(url), Headers(tuple(own.items())))
-    target.endpoints[op] = made
-    return made
+    url = base.rstrip("/") + path + (f"?{query}" if query else "")
+    return Url(url), Headers(tuple(own.items()))
+
+
+def listing(provider: Provider, target: Target) -> HttpRequest:
+    """Which models an endpoint has: `GET /models`."""
+    url, headers = _address(provider, target, "/models")
+    return HttpRequest("GET", url, headers, b"", target.timeouts, target.tls)
+
+
+def listed(answer: HttpResponse) -> list[str]:
+    """The names in its answer. Raises ValueError if it is none."""
+    fields = as_object(orjson.loads(answer.body)) if 200 <= answer.status < 300 else None
+    rows = as_list(fields.get("data")) if fields else None
+    if rows is None:
+        raise ValueError(f"status {answer.status}, and no list of models")
+    return [row["id"] for row in map(as_object, rows) if row and isinstance(row.get("id"), str)]
 
 
 def response(provider: Provider, call: Call, answer: HttpResponse) -> Json:

@@ -136,8 +136,8 @@ def _empty_result(op: Op) -> Any:
     return types.ModelResponse(choices=[types.Choices(message=types.Message(content=None))])
 
 
-def _price(deployment: Deployment, response: Any, seconds: float) -> float | None:
-    """Dollars, as the answer's header says them."""
+def _price(deployment: Deployment, response: Any, seconds: float) -> Json | None:
+    """The parts of what the answer's header says."""
     usage = usage_of(response)
     made = prices.of_answer(deployment, response, usage, seconds) if usage else None
-    return None if made is None else cost.dollars(made.total)
+    return None if made is None else cost.in_dollars(made)

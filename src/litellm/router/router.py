@@ -11,7 +11,7 @@ from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.plan import Failure, RetryPolicy, first, next_attempt
-from litellm.types.calls import Ask, Call
+from litellm.types.calls import Ask, Call, Target
 
 T = TypeVar("T")
 
@@ -37,6 +37,10 @@ class Router:
         self.policy = policy
         self._engine = engine
         self._commit_seconds = commit_seconds
+
+    async def models(self, target: Target) -> list[str]:
+        """The models that an endpoint says it has."""
+        return await self._engine.models(target)
 
     async def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Served[Reply]:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again."""

@@ -31,8 +31,8 @@ class Telling:
     """Who is told, what calls cost, and whether prompts and answers are hidden."""
 
     listeners: Listeners
-    price: Callable[[Deployment, Any, float], float | None]
-    """(who answered, the answer, the call's seconds) -> dollars, None if nobody knows."""
+    price: Callable[[Deployment, Any, float], Json | None]
+    """(who answered, the answer, the call's seconds) -> a CostBreakdown, None if nobody knows."""
     redact: bool = False
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from litellm import exceptions as e
+from litellm.sdk.hidden import HiddenParams
 from litellm.settings import settings
 from litellm.types.calls import Json, Op
 
@@ -10,11 +11,12 @@ if TYPE_CHECKING:  # loaded once somebody listens
     from litellm.engine.events import Record
 
 
-def anybody() -> bool:
-    """Whether there are callbacks."""
+def anybody(given: Json) -> bool:
+    """Whether there are callbacks, of everybody's or of this call's own."""
     known = settings.__dict__.get
     return bool(
-        known("callbacks")
+        given.get("logger_fn")
+        or known("callbacks")
         or known("success_callback")
         or known("failure_callback")
         or known("input_callback")
@@ -34,13 +36,24 @@ def record_of(op: Op, asynchronous: bool, given: Json) -> "Record | None":
     assert builder and costs
     if given.get("no-log"):
         return None
+    own = given.get("logger_fn")
     try:
         heard = listeners.of(settings, asynchronous)
     except ValueError as error:
         raise e.BadRequestError(message=str(error), llm_provider="", model=str(given.get("model"))) from None
+    if callable(own):
+        listeners.add_own(heard, own)
     if not heard.at:
         return None
-    return Record(heard, op, asynchronous, given, redact=settings.turn_off_message_logging)
+    record = Record(heard, op, asynchronous, given, redact=settings.turn_off_message_logging)
+    record.price = _price
+    return record
+
+
+def _price(response: Any, seconds: float) -> Json | None:
+    """The answer has been priced already if somebody has asked for its cost; None if that was not by us."""
+    hidden = getattr(response, "_hidden_params", None)
+    return hidden.breakdown if isinstance(hidden, HiddenParams) else None
 
 
 def assembled(chunks: list[Any], hidden: Json) -> Any:

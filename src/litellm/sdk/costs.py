@@ -59,6 +59,24 @@ def completion_cost(
     return cost.dollars(adjusted(cost.cost(used, rates, tier), provider))
 
 
+def cost_breakdown(response: Json, hidden: Mapping[str, Any], prices: Mapping[str, Any]) -> Json:
+    """What a call of the SDK's cost, as a CostBreakdown: `total_cost` is `completion_cost` of the same.
+
+    `response` has `usage`, and `service_tier` where the endpoint said one, which wins over the one asked for. `hidden`
+    says what was called and how long it took, `prices` the call's own. Raises `catalog.cost.UnpricedModel`.
+    """
+    info: Json = prices.get("model_info") or {}
+    own = {name: value for name, value in {**info, **prices}.items() if "cost" in name and value is not None}
+    provider = hidden.get("custom_llm_provider")
+    base_model = prices.get("base_model") or info.get("base_model")
+    rates = _rates([hidden.get("litellm_model_name")], provider, base_model, own)
+    used = _by_call(cost.tokens_of(response["usage"]), None, None, "", hidden.get("_response_ms"), response, rates)
+    asked: Json = hidden.get("optional_params") or {}
+    tier = _text(response, "service_tier") or asked.get("service_tier")
+    parts = cost.breakdown(used, rates, tier)
+    return cost.in_dollars(parts, adjusted(parts.total, provider))
+
+
 def cost_per_token(
     model: str = "",
     prompt_tokens: int = 0,

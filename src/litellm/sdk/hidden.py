@@ -26,14 +26,21 @@ _OF_COST: Final = ("litellm_model_name", "custom_llm_provider", "optional_params
 class HiddenParams(dict[str, Any]):
     """A dict whose `response_cost` (dollars, or None) is worked out when it is first asked for.
 
-    The catalog of prices takes 20 ms to load and a cost some microseconds: most calls are not asked. `usage` is the
-    endpoint's; of a stream it stands in the dict itself once it has come.
+    The catalog of prices takes 20 ms to load and a cost some microseconds: most calls are not asked. `usage` and `tier`
+    are the endpoint's; a stream's usage stands in the dict itself once it has come.
     """
 
-    __slots__ = ("prices", "usage")
+    __slots__ = ("_breakdown", "prices", "tier", "usage")
 
     prices: Json
     usage: Any
+    tier: str | None
+
+    @property
+    def breakdown(self) -> Json | None:
+        """The parts of `response_cost` (a CostBreakdown); None if nobody knows a price, or somebody set the cost."""
+        self._price()
+        return getattr(self, "_breakdown", None)
 
     def __getitem__(self, name: str) -> Any:
         if name == _COST:
@@ -61,7 +68,9 @@ class HiddenParams(dict[str, Any]):
         usage = getattr(self, "usage", None) or super().get("usage")
         if usage is not None and super().get(_COST) is None:
             known = super().get  # our own `get` would ask for the cost again
-            self[_COST] = cost_of(usage, {name: known(name) for name in _OF_COST}, self.prices)
+            called = {name: known(name) for name in _OF_COST}
+            self._breakdown = breakdown_of(usage, getattr(self, "tier", None), called, self.prices)
+            self[_COST] = None if self._breakdown is None else self._breakdown["total_cost"]
 
 
 def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, call_id: str, given: Json) -> HiddenParams:
@@ -84,24 +93,15 @@ def hidden_params(deployment: Deployment, headers: RawHeaders, params: Json, cal
     return hidden
 
 
-def cost_of(usage: Any, hidden: Json, prices: Mapping[str, Any]) -> float | None:
-    """Dollars, by the call's own prices (PRICED) over the catalog's; None if nobody knows any.
+def breakdown_of(usage: Any, tier: str | None, hidden: Json, prices: Mapping[str, Any]) -> Json | None:
+    """A CostBreakdown, by the call's own prices (PRICED) over the catalog's; None if nobody knows any.
 
-    `hidden` says what was called, in which service tier, and how long it took.
+    `tier` is the service tier that the endpoint says it answered in; `hidden` says what was called, and in which tier
+    it was asked for.
     """
-    from litellm.sdk.costs import completion_cost  # with the catalog
+    from litellm.sdk.costs import cost_breakdown  # with the catalog
 
-    info: Json = prices.get("model_info") or {}
-    own = {name: value for name, value in {**info, **prices}.items() if "cost" in name and value is not None}
     try:
-        return completion_cost(
-            {"usage": usage},
-            model=hidden.get("litellm_model_name"),
-            custom_llm_provider=hidden.get("custom_llm_provider"),
-            optional_params=hidden.get("optional_params"),
-            total_time=hidden.get("_response_ms"),
-            custom_cost_per_token=own,
-            base_model=prices.get("base_model") or info.get("base_model"),
-        )
+        return cost_breakdown({"usage": usage, "service_tier": tier}, hidden, prices)
     except ValueError:  # no price, or one that makes no sense
         return None

@@ -250,7 +250,7 @@ async def _call(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
 
 
 async def _one(op: Op, asynchronous: bool, given: dict[str, Any]) -> Any:
-    if callbacks.anybody():
+    if callbacks.anybody(given):
         return await _told(op, asynchronous, given)
     return await _carry(op, asynchronous, given, plain=False)
 
@@ -300,6 +300,7 @@ def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, st
     made = _MADE[op](reply.wire)
     hidden = hidden_params(deployment, reply.headers, request.ask.params, request.ask.call_id, given)
     hidden.usage = made.usage
+    hidden.tier = reply.wire.get("service_tier")
     elapsed = (time.perf_counter() - started) * 1000
     hidden["_response_ms"] = elapsed
     hidden["litellm_overhead_time_ms"] = elapsed - reply.seconds * 1000

@@ -4,14 +4,18 @@
 reads, so that editing it in place takes effect.
 """
 
+import asyncio
 import json
+import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.catalog import cost, hosts, models, params, vendors
 from litellm.engine import resolve
+from litellm.sdk import portal
 from litellm.settings import settings
 from litellm.types.calls import Op
 
@@ -51,6 +55,8 @@ __all__ = [
 ]
 
 Entry = dict[str, Any]
+
+_log: Final = logging.getLogger("litellm")
 
 if TYPE_CHECKING:  # made when first asked for, below
     OPENAI_CHAT_COMPLETION_PARAMS: list[str]
@@ -354,22 +360,39 @@ def get_valid_models(
     api_key: str | None = None,
     api_base: str | None = None,
 ) -> list[str]:
-    """The catalog's models of the providers that the environment has keys for, as `provider/model` where needed.
+    """The models of the providers that the environment has keys for, as `provider/model` where needed.
 
-    Endpoints are not asked: `check_provider_endpoint=True` raises BadRequestError.
+    They are the catalog's; with `check_provider_endpoint` those that the endpoints themselves say they have, and the
+    catalog's for one that does not tell.
     """
-    if check_provider_endpoint:
-        raise e.BadRequestError(
-            message="an endpoint cannot be asked for its models yet (check_provider_endpoint)",
-            model="",
-            llm_provider="",
-        )
     if custom_llm_provider:
         usable = [custom_llm_provider]
     else:
         usable = [name for name in _provider_list() if (needed := _required(name)) and all(map(_environment, needed))]
     by_provider = _models_by_provider()
-    return sorted({name for provider in usable for name in by_provider.get(provider, ())})
+    asked: dict[str, list[str]] = {}
+    if check_provider_endpoint:
+        asked = portal.run_sync(partial(_told_by, [name for name in usable if name in hosts.rows()], api_key, api_base))
+    return sorted({name for provider in usable for name in asked.get(provider) or by_provider.get(provider, ())})
+
+
+async def _told_by(providers: list[str], api_key: str | None, api_base: str | None) -> dict[str, list[str]]:
+    """provider -> the names of its models as users write them; without those whose endpoint does not tell."""
+    from litellm.sdk.client import client
+
+    router = await client.router()
+
+    async def of(provider: str) -> list[str]:
+        wish = resolve.Wish("models", custom_llm_provider=provider, api_key=api_key, api_base=api_base)
+        found = await router.models(client.target(wish))
+        return found if provider == "openai" else [f"{provider}/{name}" for name in found]
+
+    answers = await asyncio.gather(*map(of, providers), return_exceptions=True)
+    for provider, answer in zip(providers, answers, strict=True):
+        if isinstance(answer, BaseException):
+            _log.warning("litellm: the catalog's models stand in for those of %s: %s", provider, answer)
+    told = zip(providers, answers, strict=True)
+    return {provider: answer for provider, answer in told if not isinstance(answer, BaseException)}
 
 
 def check_valid_key(model: str, api_key: str) -> bool:

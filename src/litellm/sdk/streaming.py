@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from litellm.engine.streams import EventStream
 from litellm.sdk import callbacks, portal
+from litellm.sdk.hidden import HiddenParams
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op
 from litellm.types.usage import usage_of
@@ -37,7 +38,7 @@ class CustomStreamWrapper:
         model: str,
         provider: str,
         usage_asked: bool,
-        hidden_params: dict[str, Any],
+        hidden_params: HiddenParams,
         record: "Record | None" = None,
     ) -> None:
         self.model = model
@@ -109,6 +110,7 @@ class CustomStreamWrapper:
             usage = wire.get("usage")
             if usage:
                 self._hidden_params["usage"] = usage_of(usage)
+                self._hidden_params.tier = wire.get("service_tier")
             if not wire.get("choices"):
                 if usage and not self._usage_asked:
                     continue

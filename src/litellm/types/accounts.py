@@ -65,7 +65,7 @@ class Key(Limited):
     """A virtual key. `id` is the SHA-256 of the whole key, in hex; the key itself is nowhere."""
 
     key_name: str = ""
-    """`sk-...XXXX`, to be shown."""
+    """`sk-...` and the last four characters, to be shown."""
     key_alias: str | None = None
     user_id: str | None = None
     team_id: str | None = None

@@ -67,12 +67,13 @@ class StandardLoggingPayloadStatusFields(TypedDict, total=False):
 
 
 class CostBreakdown(TypedDict, total=False):
-    """Dollars."""
+    """Dollars. Input, output and tools add up to `original_cost`; a discount or a margin makes it `total_cost`."""
 
     input_cost: float
     output_cost: float
-    total_cost: float
     tool_usage_cost: float
+    original_cost: float
+    total_cost: float
 
 
 class StandardLoggingPayload(TypedDict):
