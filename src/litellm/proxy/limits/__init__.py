@@ -1,1 +1,1 @@
-"""Counting calls against limits: one algorithm, three places to count in (`base.py`)."""
+"""Counting calls against limits: reserve before, settle after (`base.py`)."""

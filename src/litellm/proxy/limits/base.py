@@ -2,10 +2,11 @@
 
 A call is counted against several scopes at once (its key, user, team, ...). `reserve` checks all of them, then takes
 from all; `settle` puts the actual amount in the reservation's place, in the second in which it was taken. Behind it:
-`memory.py` (one process), `shared.py` (several workers on one host), `redis.py` (several hosts).
+`memory.py`, for one process.
 
-Requests and tokens are counted in one-second buckets, the current second and the 60 before it (hard-parts 5). Money is
-counted per scope and budget period; a scope's spent money must have been loaded before the first reservation.
+Requests and tokens are counted in one-second buckets, the current second and the 60 before it (hard-parts 5), for
+scopes that limit them. Money is counted for every scope, per budget period; what a scope has spent already must have
+been loaded before its first reservation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ Kind = Literal["requests", "tokens", "max_parallel_requests", "budget"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whom a call is counted against, and their limits. None is no limit; money and windows are counted regardless.
+    """Whom a call is counted against, and their limits. None is no limit.
 
     `id` is `kind:name`: `key:<hash>`, `user:u1`, `team:t1`, `member:team/t1/u1`, `organization:o1`, `end_user:c1`,
     `tag:x`, `model:gpt-4o`, `key_model:<hash>/gpt-4o` (and `team_model:`, `user_model:` likewise).
@@ -56,6 +57,8 @@ class Ticket:
     requests_standing: Standing | None = None
     """Of the scope with the fewest requests left, if any has such a limit; and of tokens."""
     tokens_standing: Standing | None = None
+    open: bool = True
+    """Not settled yet."""
 
 
 class Refused(Exception):
@@ -78,22 +81,16 @@ class Unloaded(Exception):
         self.scopes = scopes
 
 
-class Down(Exception):
-    """The counters cannot be reached. What then holds is written policy: `fail_open` or `fail_closed`."""
-
-
 class Limiter(Protocol):
-    async def reserve(
-        self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool = False
-    ) -> Ticket:
-        """One request, `tokens` and `nano`, taken from every scope. Raises Refused, Unloaded, Down.
+    def reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool = False) -> Ticket:
+        """One request, `tokens` and `nano`, taken from every scope. Raises Refused, Unloaded.
 
         Money fits while spent + reserved < budget; `strict`: if spent + reserved + `nano` <= budget.
         """
         ...
 
     def settle(self, ticket: Ticket, tokens: int, nano: Nano) -> None:
-        """Ends a reservation with what was used. Never waits; a limiter far away sends it in its own time."""
+        """Ends a reservation with what was used."""
         ...
 
     def load(self, spent: Mapping[tuple[str, Millis], Nano]) -> None:
@@ -107,5 +104,3 @@ class Limiter(Protocol):
     def spent(self, scope: str, period: Millis) -> Nano | None:
         """What has been spent, reservations not counted; None if it has not been loaded."""
         ...
-
-    async def aclose(self) -> None: ...

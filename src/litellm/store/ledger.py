@@ -1,0 +1,238 @@
+"""What was spent, in SQL: `base.Ledger` over SQLite and Postgres."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, case, delete, func, literal, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from litellm.store.base import Charge, DaySpend, LogQuery, StoreError, Total
+from litellm.store.database import Database
+from litellm.store.tables import BALANCES, CHARGED, OFFSETS, OWNERS, SCHEMA, SPEND_LOG, TOTALS
+from litellm.types.accounts import SpendRow
+
+_FIELDS: Final = tuple(one.name for one in fields(SpendRow))
+_PLAIN: Final = frozenset(_FIELDS) - {"tags", "charged", "metadata"}
+_DAY: Final = len("2026-11-23")
+_SOME: Final = 200
+"""Rows in one statement: databases bound the number of parameters."""
+
+
+class SqlLedger:
+    """base.Ledger. `duplicates` counts rows that were in the log already: it should be 0 for ever."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._partitions: set[str] = set()
+        self.duplicates = 0
+
+    async def offset(self, file: str) -> int:
+        async with self._database.reading() as connection:
+            return await connection.scalar(select(OFFSETS.c.bytes).where(OFFSETS.c.file == file)) or 0
+
+    async def move(self, file: str, start: int, end: int, rows: Sequence[SpendRow]) -> bool:
+        await self._make_partitions({row.day for row in rows})
+        async with self._database.writing() as connection:
+            if not await self._advanced(connection, file, start, end):
+                return False
+            fresh = await self._logged(connection, rows)
+            await _add(connection, TOTALS, _charges(fresh), self._upsert)
+        return True
+
+    async def _advanced(self, connection: AsyncConnection, file: str, start: int, end: int) -> bool:
+        """The file's offset set to `end`, its row locked until the commit; False if it is not `start`."""
+        if start == 0:
+            first = self._upsert(OFFSETS).values(file=file, bytes=0).on_conflict_do_nothing()
+            await connection.execute(first)
+        moved = update(OFFSETS).where(OFFSETS.c.file == file, OFFSETS.c.bytes == start).values(bytes=end)
+        return (await connection.execute(moved)).rowcount == 1
+
+    async def _logged(self, connection: AsyncConnection, rows: Sequence[SpendRow]) -> list[SpendRow]:
+        """The rows that were not in the log before. One that was must not cost the others their place."""
+        fresh: list[SpendRow] = []
+        for begin in range(0, len(rows), _SOME):
+            some = rows[begin : begin + _SOME]
+            values = [{name: getattr(row, name) for name in _FIELDS} for row in some]
+            statement = self._upsert(SPEND_LOG).values(values).on_conflict_do_nothing()
+            done = await connection.execute(statement.returning(SPEND_LOG.c.day, SPEND_LOG.c.call_id))
+            there = {(row.day, row.call_id) for row in done}
+            fresh += [row for row in some if (row.day, row.call_id) in there]
+        self.duplicates += len(rows) - len(fresh)
+        return fresh
+
+    def _upsert(self, table: Any) -> Any:
+        return postgresql.insert(table) if self._database.is_postgres else sqlite.insert(table)
+
+    async def _make_partitions(self, days: Iterable[str]) -> None:
+        """Postgres keeps each day in a table of its own, so that old ones are dropped, not deleted row by row."""
+        missing = sorted(set(days) - self._partitions) if self._database.is_postgres else ()
+        for day in missing:
+            plain = day.replace("-", "")
+            if len(day) != _DAY or not plain.isdigit():
+                raise StoreError(f"{day!r} is no day")
+            async with self._database.writing() as connection:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:day)"), {"day": int(plain)})
+                await connection.execute(
+                    text(
+                        f"CREATE TABLE IF NOT EXISTS {SCHEMA}.spend_log_{plain} "
+                        f"PARTITION OF {SCHEMA}.spend_log FOR VALUES IN ('{day}')"
+                    )
+                )
+            self._partitions.add(day)
+
+    async def forget(self, file: str) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(delete(OFFSETS).where(OFFSETS.c.file == file))
+
+    async def totals(self, charges: Sequence[Charge]) -> dict[Charge, Total]:
+        found: dict[Charge, Total] = {}
+        async with self._database.reading() as connection:
+            for begin in range(0, len(charges), _SOME):
+                some = charges[begin : begin + _SOME]
+                asked = or_(*(and_(TOTALS.c.scope == scope, TOTALS.c.period == period) for scope, period in some))
+                for row in await connection.execute(select(TOTALS).where(asked)):
+                    found[row.scope, row.period] = _total(row)
+        return found
+
+    async def log(self, query: LogQuery) -> tuple[list[SpendRow], int]:
+        order = SPEND_LOG.c[query.order]
+        wanted = _narrowed(select(SPEND_LOG), SPEND_LOG, query)
+        wanted = wanted.order_by(order.desc() if query.descending else order.asc(), SPEND_LOG.c.call_id)
+        page = wanted.offset((query.page - 1) * query.size).limit(query.size)
+        async with self._database.reading() as connection:
+            total = await connection.scalar(_narrowed(select(func.count()).select_from(SPEND_LOG), SPEND_LOG, query))
+            rows = [SpendRow(**row._mapping) for row in await connection.execute(page)]  # pyright: ignore[reportPrivateUsage]
+        return rows, total or 0
+
+    async def sums(self, by: Sequence[str], query: LogQuery, daily: bool = False) -> list[DaySpend]:
+        """`by` and `query.where` are among OWNERS (the balances know no others), `day` comes with `daily`."""
+        unknown = (set(by) | query.where.keys()) - set(OWNERS)
+        if unknown:
+            raise StoreError(f"spend is not summed by {', '.join(sorted(unknown))}")
+        added: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(lambda: [0] * 5)
+        async with self._database.reading() as connection:
+            for table in (SPEND_LOG, BALANCES):
+                for row in await connection.execute(_summed(table, by, query, daily)):
+                    values = tuple(row)
+                    here = added[values[0], tuple(value or "" for value in values[1 : 1 + len(by)])]
+                    for index, value in enumerate(values[1 + len(by) :]):
+                        here[index] += int(value or 0)
+        return [
+            DaySpend(day, group, Total(spend, requests, prompt, completion), failures)
+            for (day, group), (spend, requests, failures, prompt, completion) in sorted(added.items())
+        ]
+
+    async def retire(self, before_day: str) -> int:
+        async with self._database.writing() as connection:
+            old = SPEND_LOG.c.day < before_day
+            rows = [SpendRow(**row._mapping) for row in await connection.execute(select(SPEND_LOG).where(old))]  # pyright: ignore[reportPrivateUsage]
+            await _add(connection, BALANCES, _balances(rows), self._upsert)
+            await _add(connection, CHARGED, _charges(rows), self._upsert)
+            await connection.execute(delete(SPEND_LOG).where(old))
+        return len(rows)
+
+    async def prove(self) -> list[str]:
+        """All that is in the log and in the closing balances, added up anew, against the totals."""
+        async with self._database.reading() as connection:
+            told = {(row.scope, row.period): _total(row) for row in await connection.execute(select(TOTALS))}
+            closed = {(row.scope, row.period): _values(row) for row in await connection.execute(select(CHARGED))}
+            rows = [SpendRow(**row._mapping) for row in await connection.execute(select(SPEND_LOG))]  # pyright: ignore[reportPrivateUsage]
+        added = _charges(rows)
+        for charge, values in closed.items():
+            added[charge] = [a + b for a, b in zip(added.get(charge, [0] * 5), values, strict=True)]
+        counted = {charge: Total(v[0], v[1], v[3], v[4]) for charge, v in added.items()}
+        return [
+            f"{scope} since {period}: totals {told.get((scope, period))}, log {counted.get((scope, period))}"
+            for scope, period in sorted(told.keys() | counted.keys())
+            if told.get((scope, period)) != counted.get((scope, period))
+        ]
+
+
+_SUMS: Final = ("spend", "requests", "failures", "prompt_tokens", "completion_tokens")
+_NONE: Final = (0, 0, 0, 0, 0)
+
+
+def _of(row: SpendRow) -> tuple[int, int, int, int, int]:
+    """A row's part of every sum, in the order of _SUMS."""
+    failed = 1 if row.status == "failure" else 0
+    return row.spend or 0, 1, failed, row.prompt_tokens, row.completion_tokens
+
+
+def _values(row: Any) -> list[int]:
+    return [getattr(row, name) for name in _SUMS]
+
+
+def _total(row: Any) -> Total:
+    return Total(row.spend, row.requests, row.prompt_tokens, row.completion_tokens)
+
+
+def _charges(rows: Iterable[SpendRow]) -> dict[tuple[Any, ...], list[int]]:
+    added: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        for charge in row.charged:
+            added[tuple(charge)] = [a + b for a, b in zip(added.get(tuple(charge), _NONE), _of(row), strict=True)]
+    return added
+
+
+def _balances(rows: Iterable[SpendRow]) -> dict[tuple[Any, ...], list[int]]:
+    added: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        key = (row.day, *(getattr(row, name) or "" for name in OWNERS))
+        added[key] = [a + b for a, b in zip(added.get(key, _NONE), _of(row), strict=True)]
+    return added
+
+
+async def _add(
+    connection: AsyncConnection, table: Any, sums: Mapping[tuple[Any, ...], Sequence[int]], upsert: Any
+) -> None:
+    """Sorted by key: two that add to the same rows in two orders would wait for each other for ever."""
+    keys = [column.name for column in table.primary_key.columns]
+    for key in sorted(sums):
+        statement = upsert(table).values(
+            **dict(zip(keys, key, strict=True)), **dict(zip(_SUMS, sums[key], strict=True))
+        )
+        grown = {name: table.c[name] + statement.excluded[name] for name in _SUMS}
+        await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=grown))
+
+
+def _narrowed(statement: Select[Any], table: Any, query: LogQuery) -> Select[Any]:
+    if table is SPEND_LOG:
+        if query.since is not None:
+            statement = statement.where(table.c.admitted_at >= query.since)
+        if query.until is not None:
+            statement = statement.where(table.c.admitted_at < query.until)
+    for name, value in query.where.items():
+        if name not in _PLAIN:
+            raise StoreError(f"the spend log is not searched by {name}")
+        column = table.c[name]
+        statement = statement.where(column.in_(value) if isinstance(value, tuple | list) else column == value)  # pyright: ignore[reportUnknownArgumentType]
+    return statement
+
+
+def _summed(table: Any, by: Sequence[str], query: LogQuery, daily: bool) -> Select[Any]:
+    groups = [func.coalesce(table.c[name], "").label(name) for name in by]
+    day = table.c.day if daily else literal("")
+    if table is SPEND_LOG:
+        sums = [func.count(), func.sum(case((table.c.status == "failure", 1), else_=0))]
+    else:
+        sums = [func.sum(table.c.requests), func.sum(table.c.failures)]
+    amounts = [func.sum(table.c[name]) for name in ("spend", "prompt_tokens", "completion_tokens")]
+    statement = select(day.label("day"), *groups, amounts[0], *sums, *amounts[1:])
+    statement = _narrowed(statement, table, query)
+    if table is BALANCES:  # a day is whole here: the days that lie within the times asked for
+        statement = statement.where(*_days(table, query))
+    return statement.group_by(*([table.c.day] if daily else []), *groups)
+
+
+def _days(table: Any, query: LogQuery) -> list[Any]:
+    bounds = ((query.since, table.c.day.__ge__), (query.until, table.c.day.__lt__))
+    return [compare(day_of(at)) for at, compare in bounds if at is not None]
+
+
+def day_of(at: int) -> str:
+    """The UTC day of a time in milliseconds."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,169 @@
+"""The spend log, its totals and balances, over every back-end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from litellm.store.base import LogQuery, StoreError, Total
+from litellm.store.database import open_database
+from litellm.store.ledger import SqlLedger, day_of
+from litellm.types.accounts import SpendRow
+
+Where = Any
+
+
+@asynccontextmanager
+async def opened(where: Where) -> AsyncIterator[SqlLedger]:
+    database = await open_database(*where)
+    try:
+        yield SqlLedger(database)
+    finally:
+        await database.aclose()
+
+
+def row(number: int, **given: Any) -> SpendRow:
+    at = given.pop("admitted_at", 1_795_000_000_000 + number)
+    values: dict[str, Any] = {
+        "call_id": f"call-{number}", "day": day_of(at), "admitted_at": at, "spend": 1000 + number,
+        "prompt_tokens": 10, "completion_tokens": 2, "key": "k1", "tags": ("a", "b"), "model_group": "m",
+        "metadata": {"x": 1}, "charged": (("key:k1", 0), ("team:t1", 5)),
+    }  # fmt: skip
+    return SpendRow(**{**values, **given})
+
+
+def test_rows_come_back_and_are_counted_once(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            rows = [row(n) for n in range(3)]
+            assert await ledger.offset("f") == 0
+            assert await ledger.move("f", 0, 100, rows[:2])
+            assert not await ledger.move("f", 0, 100, rows[:2]), "somebody else has moved that part"
+            assert await ledger.move("f", 100, 150, rows[2:])
+            assert await ledger.offset("f") == 150
+            found, count = await ledger.log(LogQuery(descending=False))
+            assert (found, count) == (rows, 3)
+            total = Total(3003, 3, 30, 6)
+            assert await ledger.totals([("key:k1", 0), ("team:t1", 5), ("key:k1", 5)]) == {
+                ("key:k1", 0): total, ("team:t1", 5): total,
+            }  # fmt: skip
+            assert await ledger.prove() == [] and ledger.duplicates == 0
+            await ledger.forget("f")
+            assert await ledger.offset("f") == 0
+
+    asyncio.run(run())
+
+
+def test_a_row_that_is_there_already_costs_the_others_nothing(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            await ledger.move("f", 0, 1, [row(1)])
+            await ledger.move("g", 0, 1, [row(1), row(2)])
+            assert ledger.duplicates == 1
+            assert (await ledger.log(LogQuery()))[1] == 2
+            assert (await ledger.totals([("key:k1", 0)]))["key:k1", 0].spend == 2003
+            assert await ledger.prove() == []
+
+    asyncio.run(run())
+
+
+def test_movers_of_one_file_count_it_once(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            moved = await asyncio.gather(*(ledger.move("f", 0, 9, [row(n) for n in range(50)]) for _ in range(5)))
+            assert sorted(moved) == [False, False, False, False, True]
+            assert (await ledger.totals([("key:k1", 0)]))["key:k1", 0].requests == 50
+
+    asyncio.run(run())
+
+
+def test_movers_of_many_files_do_not_block_each_other_for_ever(where: Where) -> None:
+    async def run() -> None:
+        random = Random(7)
+        async with opened(where) as ledger:
+
+            async def move(file: int) -> None:
+                for batch in range(4):
+                    scopes = [(f"key:{n}", 0) for n in range(8)]
+                    random.shuffle(scopes)
+                    rows = [row(file * 1000 + batch * 10 + n, charged=tuple(scopes)) for n in range(5)]
+                    assert await ledger.move(f"f{file}", batch, batch + 1, rows)
+
+            await asyncio.wait_for(asyncio.gather(*map(move, range(6))), 120)
+            totals = await ledger.totals([(f"key:{n}", 0) for n in range(8)])
+            assert {total.requests for total in totals.values()} == {120}
+            assert await ledger.prove() == []
+
+    asyncio.run(run())
+
+
+def test_searching(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            await ledger.move("f", 0, 1, [row(n, key=f"k{n % 2}", user_id="u" if n < 3 else None) for n in range(6)])
+
+            async def ids(**given: Any) -> list[str]:
+                return [found.call_id for found in (await ledger.log(LogQuery(**given)))[0]]
+
+            assert await ids(where={"key": "k1", "user_id": "u"}) == ["call-1"]
+            assert await ids(since=1_795_000_000_004) == ["call-5", "call-4"]
+            assert await ids(until=1_795_000_000_002, descending=False) == ["call-0", "call-1"]
+            assert await ids(size=2, page=3) == ["call-1", "call-0"]
+            assert await ids(where={"key": "x' OR 1=1 --"}) == []
+            with pytest.raises(StoreError, match="metadata"):
+                await ids(where={"metadata": 1})
+
+    asyncio.run(run())
+
+
+DAY = 86_400_000
+
+
+def test_sums_stay_what_they_were_when_rows_leave_the_log(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            start = 1_795_000_000_000
+            rows = [
+                row(n, admitted_at=start + n % 4 * DAY, key=f"k{n % 3}", status="failure" if n == 5 else "success",
+                    spend=None if n == 7 else n)
+                for n in range(12)
+            ]  # fmt: skip
+            await ledger.move("f", 0, 1, rows)
+            asked: list[tuple[list[str], LogQuery, bool]] = [
+                ([], LogQuery(), False),
+                (["key"], LogQuery(), True),
+                (["key", "model_group"], LogQuery(where={"key": ["k0", "k1"]}), False),
+                (["key"], LogQuery(since=start // DAY * DAY + DAY, until=start // DAY * DAY + 3 * DAY), True),
+            ]
+            before = [await ledger.sums(*one) for one in asked]
+            assert before[0][0].total == Total(sum(r.spend or 0 for r in rows), 12, 120, 24)
+            assert before[0][0].failures == 1
+            totals = await ledger.totals([("key:k1", 0)])
+            assert await ledger.retire(day_of(start + 2 * DAY)) == 6
+            assert (await ledger.log(LogQuery()))[1] == 6
+            assert [await ledger.sums(*one) for one in asked] == before
+            assert await ledger.totals([("key:k1", 0)]) == totals
+            assert await ledger.prove() == []
+            with pytest.raises(StoreError, match="call_id"):
+                await ledger.sums(["call_id"], LogQuery())
+
+    asyncio.run(run())
+
+
+def test_an_error_in_the_books_is_found(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            await ledger.move("f", 0, 1, [row(1), row(2)])
+            async with ledger._database.writing() as connection:  # pyright: ignore[reportPrivateUsage]
+                schema = "gateway." if ledger._database.is_postgres else ""  # pyright: ignore[reportPrivateUsage]
+                await connection.execute(
+                    text(f"UPDATE {schema}spend_totals SET spend = spend + 1 WHERE scope = 'key:k1'")
+                )
+            (problem,) = await ledger.prove()
+            assert "key:k1" in problem and "2004" in problem and "2003" in problem
+
+    asyncio.run(run())
