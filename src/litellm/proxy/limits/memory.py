@@ -110,7 +110,7 @@ class MemoryLimiter:
 
     def charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> None:
         for charge in charges:
-            money = self._money.get(tuple(charge))
+            money = self._money.get(charge)
             if money is not None:
                 money.spent += nano
 

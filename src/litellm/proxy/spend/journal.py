@@ -127,7 +127,8 @@ class Part:
 
 
 def read(path: Path, start: int, dead: bool = False, most: int = 1 << 20) -> Part:
-    """Up to `most` bytes from `start`, whole lines only. Of a `dead` file whose end is reached: its open calls, too."""
+    """Up to `most` bytes from `start`, whole lines only. Of a `dead` file whose end is reached: its open
+    calls, too, and an end that lies behind the last byte."""
     with path.open("rb") as file:
         file.seek(start)
         data = file.read(most)
@@ -138,7 +139,7 @@ def read(path: Path, start: int, dead: bool = False, most: int = 1 << 20) -> Par
         if kind == "f":
             part.finals.append(_row(values))
     if dead and (end == size or start + len(data) >= size):
-        part.end = size  # a torn last line is nobody's
+        part.end = size + 1  # past a torn last line, which is nobody's; and its open calls are settled
         part.unsettled = _unsettled(path)
     return part
 

@@ -6,6 +6,7 @@ tried again, more and more slowly; the journal grows meanwhile.
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -71,9 +72,9 @@ class Mover:
         offset = self._offsets.get(path)
         if offset is None:
             offset = await self._ledger.offset(path.name)
-        while True:
+        while offset <= path.stat().st_size:  # noqa: ASYNC240 (a local file)
             part = await asyncio.to_thread(files.read, path, offset, dead)
-            if part.end == offset and not part.unsettled:
+            if part.end == offset:
                 break
             self.damaged += part.damaged
             if part.damaged:
@@ -84,14 +85,12 @@ class Mover:
                 offset = part.end
             else:
                 offset = await self._ledger.offset(path.name)
-            if dead and offset == path.stat().st_size:  # noqa: ASYNC240 (a local file)
-                break
         self._offsets[path] = offset
 
     async def _drop_ended(self) -> None:
         while self._journal.ended:
             path, file = self._journal.ended.pop(0)
-            files.os.close(file)
+            os.close(file)
             await self._drop(path)
 
     async def _drop(self, path: Path) -> None:
@@ -102,7 +101,7 @@ class Mover:
 
     async def _move_dead(self) -> None:
         own = {self._journal.path, *(path for path, _ in self._journal.ended)}
-        for path in sorted(self._journal.folder.glob(f"*{SUFFIX}")):  # noqa: ASYNC240 (a local folder)
+        for path in sorted(self._journal.folder.glob(f"*{SUFFIX}")):
             release = None if path in own else files.take(path)
             if release is None:
                 continue
