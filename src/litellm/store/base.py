@@ -38,6 +38,14 @@ class Missing(StoreError):
         self.kind, self.id = kind, id
 
 
+class Unstorable(StoreError):
+    """A value that a column does not take: of another type, too large, or with a character no database keeps."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{name} of {kind}: this value cannot be stored")
+        self.kind, self.name = kind, name
+
+
 @dataclass(frozen=True, slots=True)
 class Insert:
     row: Row
@@ -127,11 +135,11 @@ class Records(Protocol):
     async def change(self, changes: Sequence[Change], audit: Sequence[Audit] = ()) -> int:
         """All or none, in one transaction, whose last statement takes the next version; returns that.
 
-        Raises Taken, Missing. `updated_at` is the caller's to set.
+        Raises Taken, Missing, Unstorable. `updated_at` is the caller's to set.
         """
         ...
 
-    def scan(self, kind: type[R], size: int = 5000) -> AsyncIterator[tuple[R, ...]]:
+    def scan(self, kind: type[R], size: int = 500) -> AsyncIterator[tuple[R, ...]]:
         """Every row, in pages: for the start."""
         ...
 
