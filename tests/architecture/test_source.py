@@ -13,12 +13,15 @@ LONG = {
 }
 FUNCTION_LINES = 50
 LONG_FUNCTIONS = {
+    "store/migrations/v0001_rows_and_spend.py::upgrade": "a schema, table by table",
     "engine/standard.py::payload": "one line per documented field of the payload",
     "sdk/main.py::completion": "one line per documented parameter",
     "sdk/main.py::acompletion": "one line per documented parameter",
 }
 BROAD = {
     "engine/custom.py": "a user's own provider may raise anything: the caller gets one of our errors",
+    "proxy/keys/book.py": "the feed of keys must go on: if it ended, revoked ones would go on working",
+    "proxy/spend/mover.py": "spend must go on moving; what is not moved waits in the journal",
     "engine/delivery.py": "a user's callback may raise anything, and the call it is told of goes on",
     "proxy/callbacks.py": "a user's module is imported here and may fail in any way: the start says so",
     "sdk/batch.py": "the caller of a batch finds each failure in the list, whatever it is",

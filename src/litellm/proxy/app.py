@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine
-from litellm.proxy import errors, headers, logs, probes
+from litellm.proxy import errors, headers, logs, place, probes, roles
 from litellm.proxy.admin.loading import Admin
 from litellm.proxy.config.load import Config, load
 from litellm.proxy.connection import CallerGone
@@ -29,6 +29,9 @@ from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import Worker
 from litellm.proxy.snapshot import Snapshot, build
 from litellm.transport.choice import transport_for
+
+if TYPE_CHECKING:  # loaded once there is a store
+    from litellm.proxy.books import Books
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -50,6 +53,8 @@ class Gateway:
         self._admin = Admin(self)
         self.warm = self._admin.warm
         self.snapshot: Snapshot = build(source.load(), self.engine, os.environ)
+        self.books: Books | None = None
+        self._opening: asyncio.Task[Books] | None = None
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
         self._beat()
 
@@ -57,10 +62,26 @@ class Gateway:
     def version(self) -> str:
         return str(self.snapshot.version)
 
+    async def open_books(self) -> "Books":
+        """The store and all that hangs on it; made when it is first needed. Raises StoreError, JournalError."""
+        if self._opening is None:
+            from litellm.proxy.books import open_books  # with SQLAlchemy
+
+            self._opening = asyncio.create_task(open_books(self.snapshot.config, self.worker))
+        try:
+            books = await asyncio.shield(self._opening)
+        except Exception:
+            self._opening = None  # the next one to need it tries again
+            raise
+        self.books = books
+        return books
+
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
         config = self._source.load()
         self.snapshot = build(config, self.engine, os.environ, self.snapshot.version + 1)
+        if self.books is not None:
+            self.books.keys.regroup(place.groups_of(config))
 
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
@@ -68,10 +89,20 @@ class Gateway:
         now = loop.time()
         self._lags.append(0.0 if due is None else max(0.0, now - due))
         self.metrics.lag(max(self._lags))
+        if self._opening is None and place.exists(self.snapshot.config):
+            self._opened = loop.create_task(self._open_found())  # another worker has made it
         self._beating = loop.call_later(BEAT_SECONDS, self._beat, now + BEAT_SECONDS)
+
+    async def _open_found(self) -> None:
+        try:
+            await self.open_books()
+        except Exception:  # a background job: the next beat tries again
+            _log.exception("the store cannot be opened")
 
     async def aclose(self) -> None:
         self._beating.cancel()
+        if self.books is not None:
+            await self.books.aclose()
         await self.engine.aclose()
         self.metrics.close()
 
@@ -83,6 +114,8 @@ class Gateway:
             await self._serve(exchange, path)
         except (asyncio.CancelledError, CallerGone):
             exchange.status = exchange.status or HUNG_UP
+            if exchange.charge is not None:
+                exchange.charge.abandoned()
             raise
         except e.LiteLLMError as error:
             _refuse(exchange, error)
@@ -105,11 +138,12 @@ class Gateway:
     async def _serve(self, exchange: Exchange, path: str) -> None:
         route = inference(path)
         if route is not None and exchange.scope["method"] == "POST":
-            sending = await serve(self.snapshot, exchange, route, self.metrics)
+            sending = await serve(self.snapshot, exchange, route, self.metrics, self.books)
             await sending()
             return
         if path not in PUBLIC:
-            self.snapshot.auth.check(exchange.headers)
+            exchange.identity = self.snapshot.auth.identify(exchange.headers, self.books and self.books.keys)
+            roles.check(exchange.identity, exchange.scope["method"], path)
         if route is not None:
             raise ProxyError(405, f"{path} takes POST", headers={"allow": "POST"})
         probe = probes.find(path)
@@ -144,6 +178,8 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     logs.set_up(settings["debug"])
     path = Path(settings["config"]) if settings["config"] else None
     gateway = Gateway(Source(path, settings["overrides"], settings["key_needed"]), worker)
+    if place.exists(gateway.snapshot.config):
+        await gateway.open_books()
     asyncio.get_running_loop().call_later(WARM_SECONDS, gateway.warm)
     return gateway
 
@@ -153,6 +189,8 @@ def _refuse(exchange: Exchange, error: Exception) -> None:
     if exchange.status:
         raise error
     _log.debug("call %s: %s", exchange.call_id, error)
+    if exchange.charge is not None:
+        exchange.charge.failed(error)
     hints = b"".join(headers.line(name, value) for name, value in errors.headers_of(error))
     exchange.answer(errors.status_of(error), headers.of_error(exchange) + hints, errors.encoded(error))
 

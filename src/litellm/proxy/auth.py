@@ -1,4 +1,4 @@
-"""Who is calling: the key, from every header that clients use, against the master key.
+"""Who is calling: the key, from every header that clients use, against the master key and the virtual ones.
 
 The headers are looked at in the order of litellm-contract 1b.9. Without a master key everybody may call (the gateway
 then listens on loopback only). Comparison takes the same time whatever the difference.
@@ -7,9 +7,13 @@ then listens on loopback only). Comparison takes the same time whatever the diff
 import hmac
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys.identity import MASTER, Identity
+
+if TYPE_CHECKING:  # there are keys only if there is a store
+    from litellm.proxy.keys.book import KeyBook
 
 _HEADERS: Final = (
     b"x-litellm-api-key",
@@ -42,12 +46,26 @@ class Auth:
         self._digest = sha256(master_key.encode()).digest() if master_key else None
         self._custom = key_header.lower().encode() if key_header else None
 
-    def check(self, headers: Mapping[bytes, bytes]) -> None:
-        """Raises ProxyError 401."""
-        if self._digest is None:
-            return
+    def identify(self, headers: Mapping[bytes, bytes], keys: "KeyBook | None") -> Identity:
+        """Who shows the key: the master, or whom `keys` know it of. Raises ProxyError 401.
+
+        Without a master key everybody is the master, but for those who show a virtual key.
+        """
+        if self._digest is None and keys is None:
+            return MASTER
         key = key_of(headers, self._custom)
         if not key:
+            if self._digest is None:
+                return MASTER
             raise ProxyError(401, "Authentication Error, No api key passed in.", "auth_error")
-        if not hmac.compare_digest(sha256(key).digest(), self._digest):
-            raise ProxyError(401, "Authentication Error, Invalid proxy server token passed.", "auth_error")
+        digest = sha256(key).digest()
+        if self._digest is not None and hmac.compare_digest(digest, self._digest):
+            return MASTER
+        found = keys.find(digest) if keys is not None else None
+        if found is not None:
+            if found.refusal is not None:
+                raise ProxyError(*found.refusal)
+            return found
+        if self._digest is None:
+            return MASTER
+        raise ProxyError(401, "Authentication Error, Invalid proxy server token passed.", "auth_error")

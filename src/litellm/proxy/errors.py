@@ -47,13 +47,19 @@ def body_of(error: BaseException) -> Json:
     status = status_of(error)
     return {
         "message": error.message,
-        "type": _ALWAYS_OURS.get(status) or getattr(error, "type", None),
+        "type": _type_of(error, status),
         "param": error.param,
         "code": str(status),
     }
 
 
-_KEPT: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow")
+def _type_of(error: e.LiteLLMError, status: int) -> str | None:
+    own: str | None = getattr(error, "type", None)
+    return own if own in _OURS else _ALWAYS_OURS.get(status) or own
+
+
+_OURS: Final = frozenset({"budget_exceeded"})
+_KEPT: Final = ("retry-after", "retry-after-ms", "x-should-retry", "allow", "rate_limit_type")
 
 
 def headers_of(error: BaseException) -> list[tuple[str, str]]:

@@ -8,12 +8,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from itertools import count
 from random import getrandbits
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 from uuid import uuid4
 
 from litellm.proxy.connection import Exchange as ServerExchange
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys.identity import MASTER, Identity
+
+if TYPE_CHECKING:  # there is a charge only if there is a store
+    from litellm.proxy.meter import Charge
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -40,7 +44,8 @@ class Exchange:
     """`started` is when the app was called (seconds, monotonic); `call_id` names the exchange everywhere."""
 
     __slots__ = (
-        "_wire", "call_id", "headers", "model", "overhead_seconds", "receive", "scope", "send", "started", "status",
+        "_wire", "call_id", "charge", "headers", "identity",
+        "model", "overhead_seconds", "receive", "scope", "send", "started", "status",
         "upstream_seconds",
     )  # fmt: skip
 
@@ -57,6 +62,8 @@ class Exchange:
         self.upstream_seconds = 0.0  # up to its answer, or a stream's first event; 0 until then
         self.overhead_seconds = 0.0  # ours, up to the status line
         self.receive = receive
+        self.identity: Identity = MASTER
+        self.charge: Charge | None = None  # what the call costs whom, if there are books
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)

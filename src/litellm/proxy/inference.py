@@ -8,20 +8,29 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import body, clientside, headers, prices
+from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
+from litellm.proxy.keys.access import may_call
+from litellm.proxy.keys.identity import MASTER, Identity
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
 from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import Relay
+from litellm.router.deployments import Deployment
 from litellm.router.router import Served
-from litellm.types.calls import Json, Op, as_object
+from litellm.types.accounts import Wanted, storable
+from litellm.types.calls import Ask, Json, Op, as_list, as_object
+
+if TYPE_CHECKING:  # there are books only if there is a store
+    from litellm.proxy.books import Books
+    from litellm.proxy.meter import Charge
 
 Sending = Callable[[], Awaitable[None]]
 
@@ -44,17 +53,22 @@ _STEERING: Final = {
 }
 
 
-async def serve(snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics) -> Sending:
+async def serve(
+    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None"
+) -> Sending:
     """Raises whatever is to become an error answer."""
-    snapshot.auth.check(exchange.headers)
+    identity = snapshot.auth.identify(exchange.headers, books.keys if books is not None else None)
     exchange.cancel_on_hangup()
     raw = await exchange.body(snapshot.max_body)
     named = route.model or exchange.query("model")
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
+    asked = ask.model
+    if identity is not MASTER:
+        _check(identity, ask, exchange.scope["path"])
     group = snapshot.router.deployments.group(ask.model)
     if not group:
-        raise body.unknown_model(route.path, ask.model)
+        raise body.unknown_model(route.path, asked)
     exchange.model = group[0].model_name
     if not _STEERING.keys().isdisjoint(exchange.headers):
         ours = {**_steered(exchange), **ours}
@@ -62,12 +76,14 @@ async def serve(snapshot: Snapshot, exchange: Exchange, route: Route, metrics: M
         clientside.refuse(ours, group)
         group = clientside.applied(ours, group, ask.stream)
     retries = clientside.retries(ours) if ours else None
+    if books is not None:
+        exchange.charge = await books.meter.admit(identity, ask, group, _wanted(exchange, ask, identity), len(raw))
     if ask.stream:
         streamed = await snapshot.router.stream(ask, group, retries)
-        splicer = Splicer(ask.model, read.usage_wanted, streamed.result.decode)
+        splicer = Splicer(asked, read.usage_wanted, streamed.result.decode)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
     served = await snapshot.router.send(ask, group, retries)
-    return partial(_answer, exchange, served, ask.model, metrics)
+    return partial(_answer, exchange, served, asked, metrics)
 
 
 async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
@@ -77,10 +93,16 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     if "model" in wire:
         wire["model"] = asked
     usage = as_object(wire.get("usage"))
-    costs = b""
+    costs, made = b"", None
     if usage:
         metrics.used(exchange.model, usage)
-        costs = headers.of_cost(prices.of_answer(served.deployment, wire, usage, reply.seconds))
+        made = prices.of_answer(served.deployment, wire, usage, reply.seconds)
+        costs = headers.of_cost(made)
+    charge = exchange.charge
+    if charge is not None:
+        charge.served_by(served.deployment, served.retries)
+        charge.answered(usage, made)
+        costs += charge.lines()
     body = orjson.dumps(wire)
     fields = headers.of_call(
         headers.JSON, exchange, served.deployment, served.retries, reply.headers, perf_counter(), costs
@@ -93,12 +115,53 @@ async def _stream(
 ) -> None:
     stream = served.result
     exchange.upstream_seconds = stream.seconds
-    fields = headers.of_call(headers.SSE, exchange, served.deployment, served.retries, stream.headers, perf_counter())
+    charge, lines, last = exchange.charge, b"", None
+    if charge is not None:
+        charge.served_by(served.deployment, served.retries)
+        lines, last = charge.lines(), partial(_bill, charge, served.deployment, splicer, stream.seconds)
+    fields = headers.of_call(
+        headers.SSE, exchange, served.deployment, served.retries, stream.headers, perf_counter(), lines
+    )
     try:
-        await Relay(exchange, stream, splicer, silence).run(fields)
+        await Relay(exchange, stream, splicer, silence, last).run(fields)
     finally:
+        if last is not None:
+            last(CUT_OFF)
         if splicer.usage:
             metrics.used(exchange.model, splicer.usage)
+
+
+CUT_OFF: Final = "499 ClientDisconnected"
+
+
+def _bill(charge: "Charge", deployment: Deployment, splicer: Splicer, seconds: float, failure: str | None) -> None:
+    """A stream's end: by the usage it reported, else by its prompt's estimate and the events that went by."""
+    usage = splicer.usage
+    made = prices.of_answer(deployment, {}, usage, seconds) if usage else None
+    estimate = prices.estimate(deployment, charge.row.prompt_tokens, splicer.events)
+    charge.streamed(failure, usage, made, splicer.events, estimate)
+
+
+def _check(identity: Identity, ask: Ask, path: str) -> None:
+    """May a virtual key do this? Its aliases are applied first. Raises ProxyError 403."""
+    if not may_call(identity.allowed_routes, path, inference=True):
+        raise ProxyError(403, f"Virtual key is not allowed to call this route: {path}", "auth_error")
+    ask.model = identity.aliases.get(ask.model, ask.model)
+    identity.access.check(ask.model)
+
+
+def _wanted(exchange: Exchange, ask: Ask, identity: Identity) -> Wanted:
+    """Whom a call is for, by its headers, its `user` and its metadata."""
+    metadata = ask.metadata or {}
+    said = exchange.header(b"x-litellm-end-user-id") or exchange.header(b"x-litellm-customer-id")
+    user = said or ask.params.get("user")
+    listed = as_list(metadata.get("tags")) or ()
+    tags = [*identity.tags, *(exchange.header(b"x-litellm-tags") or "").split(","), *map(str, listed)]
+    return Wanted(
+        end_user=storable(user) if isinstance(user, str) else None,
+        tags=tuple(dict.fromkeys(storable(tag.strip()) for tag in tags if tag.strip())),
+        session_id=storable(exchange.header(b"x-litellm-session-id") or "") or None,
+    )
 
 
 def _steered(exchange: Exchange) -> Json:

@@ -28,6 +28,14 @@ def of_answer(deployment: Deployment, wire: Json, usage: Json, seconds: float) -
         return None
 
 
+def estimate(deployment: Deployment, prompt: int, completion: int) -> int | None:
+    """Nano-dollars for so many tokens, rounded up; None if nobody knows a price."""
+    if deployment.rates is None:
+        return None
+    rates = deployment.rates.at(prompt)
+    return -(-(prompt * (rates.input or 0) + completion * (rates.output or 0)) // 1000)
+
+
 def known_of(deployment: Deployment) -> Json:
     """What the catalog knows of a deployment's model, as users see it (windows, prices in dollars, `supports_*`)."""
     target, base_model = deployment.target, deployment.info.get("base_model")

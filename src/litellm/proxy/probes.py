@@ -1,7 +1,7 @@
 """Small GET routes on the fast lane: what load balancers, scrapers and clients ask often, and model lists."""
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
@@ -12,6 +12,9 @@ from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
 from litellm.types.calls import Json
 
+if TYPE_CHECKING:  # loaded once there is a store
+    from litellm.proxy.books import Books
+
 CREATED: Final = 1677610602  # LiteLLM's, for every model
 
 
@@ -20,6 +23,7 @@ class Serving(Protocol):
 
     snapshot: Snapshot
     metrics: Metrics
+    books: "Books | None"
 
 
 Probe = Callable[[Serving, Exchange], None]
@@ -30,16 +34,18 @@ def _alive(gateway: Serving, exchange: Exchange) -> None:
 
 
 def _ready(gateway: Serving, exchange: Exchange) -> None:
-    _json(exchange, {"status": "healthy", "db": "Not connected", "config_version": gateway.snapshot.version})
+    db = "connected" if gateway.books is not None else "Not connected"
+    _json(exchange, {"status": "healthy", "db": db, "config_version": gateway.snapshot.version})
 
 
 def _models(gateway: Serving, exchange: Exchange) -> None:
-    _json(exchange, {"data": [model_row(name) for name in listed(gateway.snapshot)], "object": "list"})
+    names = exchange.identity.access.visible(listed(gateway.snapshot))
+    _json(exchange, {"data": [model_row(name) for name in names], "object": "list"})
 
 
 def _model(gateway: Serving, exchange: Exchange) -> None:
     name = exchange.scope["path"].partition("/models/")[2]
-    if not gateway.snapshot.router.deployments.group(name):
+    if exchange.identity.access.refusing(name) or not gateway.snapshot.router.deployments.group(name):
         raise ProxyError(404, f"The model '{name}' does not exist", "not_found_error", "model")
     _json(exchange, model_row(name))
 

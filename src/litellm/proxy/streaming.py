@@ -5,6 +5,7 @@ waits until it does again.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from litellm import exceptions as e
@@ -22,18 +23,28 @@ class Relay:
 
     When nothing has gone out for `silence` seconds a comment does, so that nobody between takes the line for dead. An
     upstream's own comments keep the line open likewise, but not for longer than events may be apart.
+
+    `last` is called before the last byte goes out, with what the stream failed with, if it did.
     """
 
     __slots__ = (
-        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_queue", "_silence",
-        "_splicer", "_stream", "_timer",
+        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last", "_queue",
+        "_silence", "_splicer", "_stream", "_timer",
     )  # fmt: skip
 
-    def __init__(self, exchange: Exchange, stream: EventStream, splicer: Splicer, silence: float) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        stream: EventStream,
+        splicer: Splicer,
+        silence: float,
+        last: Callable[[str | None], None] | None = None,
+    ) -> None:
         self._exchange = exchange
         self._stream = stream
         self._splicer = splicer
         self._silence = silence
+        self._on_last = last
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._queue: list[bytes] = []
@@ -66,6 +77,8 @@ class Relay:
         if splicer.done or self._finished.done():  # an upstream that goes on after its last word is not listened to
             return
         out = splicer.feed(data)
+        if splicer.done and self._on_last is not None:
+            self._on_last(None)
         if out:
             self._write(out)
         if splicer.error is not None:
@@ -85,6 +98,8 @@ class Relay:
         if problem is not None:
             self._fail(problem)
             return
+        if self._on_last is not None:
+            self._on_last(None)
         if not splicer.done:
             self._write(DONE)
         self._finish()
@@ -92,6 +107,8 @@ class Relay:
     def _fail(self, error: e.LiteLLMError) -> None:
         """A failure after the status line is an error event, never a silent end."""
         self._stream.broke(error)
+        if self._on_last is not None:
+            self._on_last(f"{errors.status_of(error)} {type(error).__name__}")
         self._write(b"data: %b\n\n" % errors.encoded(error))
         self._finish()
 

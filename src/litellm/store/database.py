@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import orjson
 from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -74,7 +75,12 @@ def exists(data_dir: Path) -> bool:
 
 def _sqlite(data_dir: Path) -> AsyncEngine:
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{data_dir / FILE}", connect_args={"timeout": BUSY_SECONDS})
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{data_dir / FILE}",
+        connect_args={"timeout": BUSY_SECONDS},
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
@@ -107,12 +113,19 @@ def _postgres(url: str) -> AsyncEngine:
     return create_async_engine(
         plain,
         connect_args=arguments,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=5,
         pool_timeout=ANSWER_SECONDS,
         execution_options={"schema_translate_map": {None: SCHEMA}},
     )
+
+
+def _json(value: Any) -> str:
+    """A row holds a dozen of them: with the standard library's JSON, reading 100,000 keys takes twice as long."""
+    return orjson.dumps(value).decode()
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class SqlRecords:
             await connection.execute(delete(CHANGES).where(CHANGES.c.kind == kind, CHANGES.c.row_id == row_id))
             await connection.execute(insert(CHANGES).values(kind=kind, row_id=row_id, version=version, gone=gone))
 
-    async def scan(self, kind: type[R], size: int = 5000) -> AsyncIterator[tuple[R, ...]]:
+    async def scan(self, kind: type[R], size: int = 500) -> AsyncIterator[tuple[R, ...]]:
         table = RECORDS[KIND_OF[kind]]
         after = ""
         while True:

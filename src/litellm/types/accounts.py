@@ -226,3 +226,21 @@ class SpendRow:
     metadata: Json = field(default_factory=dict[str, Any])
     """The caller's `x-litellm-spend-logs-metadata`, cut to a kilobyte."""
     charged: tuple[tuple[str, Millis], ...] = ()
+
+
+MAX_TEXT: Final = 256
+
+
+def storable(text: str) -> str:
+    """What a caller wrote, as every database takes it: NULs and lone surrogates would be refused, and would hold up
+    all that stands behind them in the journal."""
+    return "".join(char if char.isprintable() else "?" for char in text[:MAX_TEXT])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request says of whom it is for."""
+
+    end_user: str | None = None
+    tags: tuple[str, ...] = ()
+    session_id: str | None = None

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litellm._version import version
 from litellm.proxy import routes
-from litellm.proxy.admin import health, models, openapi
+from litellm.proxy.admin import health, keys, models, openapi, spend
 from litellm.proxy.errors import ProxyError
 from litellm.types.calls import Json
 
@@ -47,6 +47,8 @@ def make(gateway: "Gateway") -> FastAPI:
     app.state.gateway = gateway
     app.include_router(models.router)
     app.include_router(health.router)
+    app.include_router(keys.router)
+    app.include_router(spend.router)
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
@@ -78,10 +80,11 @@ def _describe(app: FastAPI, gateway: "Gateway") -> None:
 def _names(gateway: "Gateway", request: Request) -> tuple[str, ...]:
     """The description is for everybody; which models there are is for those with a key."""
     try:
-        gateway.snapshot.auth.check(dict(request.scope["headers"]))
+        headers = dict(request.scope["headers"])
+        identity = gateway.snapshot.auth.identify(headers, gateway.books.keys if gateway.books else None)
     except ProxyError:
         return ()
-    return gateway.snapshot.router.deployments.names
+    return tuple(identity.access.visible(gateway.snapshot.router.deployments.names))
 
 
 def _routes(app: FastAPI) -> list[Json]:

@@ -5,13 +5,17 @@ FastAPI takes longer to import than everything else here together; inference doe
 
 import asyncio
 import gc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from litellm.proxy import headers
 from litellm.proxy.exchange import Exchange, Message
 
 if TYPE_CHECKING:
     from litellm.proxy.app import Gateway
+
+
+IDENTITY: Final = "litellm.identity"
+"""Where in the scope a route finds who is calling."""
 
 
 class Admin:
@@ -32,7 +36,7 @@ class Admin:
         assert self._loading is not None
         app = await asyncio.shield(self._loading)
         exchange.cancel_on_hangup()
-        scope = dict(exchange.scope)
+        scope: dict[str, Any] = {**exchange.scope, IDENTITY: exchange.identity}
         head = scope["method"] == "HEAD"
         if head:
             scope["method"] = "GET"

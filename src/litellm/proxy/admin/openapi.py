@@ -16,6 +16,8 @@ _IN_PATH: Final = "AtModel"  # what a request's schema is called where the path 
 TAGS: Final = {
     "inference": "Calls of models, as OpenAI's clients make them.",
     "models": "Which models there are, and what stands behind them.",
+    "keys": "Virtual keys: who may call what, how often, and for how much.",
+    "spend": "What calls have cost.",
     "health": "Is it alive, can it serve, does every endpoint answer?",
     "docs": "This description.",
 }

@@ -19,96 +19,27 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
-    SecretStr,
     model_validator,
 )
 
 from litellm.catalog import cost, params
-from litellm.integrations import registry
-from litellm.types.http import Headers, InvalidRequest, Url
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _not_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("expected a number")
-    return value
-
-
-def _url(value: str) -> str:
-    """The message never quotes the address: it may carry a password."""
-    try:
-        Url(value)
-    except InvalidRequest as error:
-        said = str(error) if "may not carry" in str(error) else "expected an address like http://host:port/v1"
-        raise ValueError(said) from None
-    return value
-
-
-def _headers(value: dict[str, str]) -> dict[str, str]:
-    try:
-        Headers(tuple(value.items()))
-    except InvalidRequest as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _header_name(value: str) -> str:
-    _headers({value: ""})
-    return value
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if text != text.strip() or not text.isprintable() or not text.isascii():
-        raise ValueError("has white space around it, or characters that a header cannot carry")
-    return value
-
-
-def _filled(value: Any) -> Any:
-    if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
-        raise ValueError("is empty")
-    return value
-
-
-def _listed(value: Any) -> Any:
-    """One callback may stand without its list."""
-    return [value] if isinstance(value, str) else value
-
-
-def _built(value: str) -> str:
-    """Names without a dot are the registry's."""
-    if "." not in value:
-        registry.check(value)
-    return value
-
-
-def _dotted(value: str) -> str:
-    if "." not in value:
-        raise ValueError("expected module.instance")
-    return value
-
-
-def _or_empty(value: Any) -> Any:
-    """A heading with nothing under it is null in YAML."""
-    return {} if value is None else value
-
-
-def _text_of_number(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=0)]
-Positive = Annotated[float, BeforeValidator(_not_bool), Field(gt=0)]
-Amount = Annotated[float, BeforeValidator(_not_bool), Field(ge=0)]
-Text = Annotated[str, AfterValidator(_filled)]
-Secret = Annotated[SecretStr, AfterValidator(_secret)]
-Address = Annotated[str, AfterValidator(_url)]
-Callbacks = Annotated[tuple[Annotated[str, AfterValidator(_built)], ...], BeforeValidator(_listed)]
-HeaderMap = Annotated[dict[str, str], AfterValidator(_headers)]
+from litellm.proxy.config.kinds import (
+    Address,
+    Amount,
+    Callbacks,
+    Count,
+    HeaderMap,
+    Positive,
+    Secret,
+    Text,
+    dotted,
+    filled,
+    header_name,
+    names_of,
+    or_empty,
+    text_of_number,
+    time_zone,
+)
 
 RoutingStrategy = Literal[
     "simple-shuffle",
@@ -126,10 +57,10 @@ Mode = Literal[
     "batch", "realtime", "ocr", "moderation", "image_edit", "video_generation", "search",
 ]  # fmt: skip
 
-CLIENTSIDE_NAMES: Final = _names("api_base base_url api_key organization")
+CLIENTSIDE_NAMES: Final = names_of("api_base base_url api_key organization")
 """What a deployment can let a request override."""
 
-_ENDPOINT_PARAMS: Final = _names(
+_ENDPOINT_PARAMS: Final = names_of(
     """
     add_generation_prompt cache_prompt chat_template chat_template_kwargs continue_final_message do_sample documents
     dynatemp_range early_stopping grammar guided_choice guided_grammar guided_json guided_regex id_slot ignore_eos
@@ -195,20 +126,20 @@ class LitellmParams(Section):
 
     open: ClassVar[bool] = True
     passed_on: ClassVar[frozenset[str]] = frozenset[str]().union(*params.OPENAI.values()) | _ENDPOINT_PARAMS
-    later: ClassVar[frozenset[str]] = params.OURS | _names(
+    later: ClassVar[frozenset[str]] = params.OURS | names_of(
         """
         budget_duration default_api_key_rpm_limit default_api_key_tpm_limit extra_query itpm keepalive_seconds
         max_budget otpm
         use_in_pass_through
         """
     )
-    idle: ClassVar[frozenset[str]] = _names("max_parallel_requests order tags")
+    idle: ClassVar[frozenset[str]] = names_of("max_parallel_requests order tags")
     priced: ClassVar[bool] = True
     later_prefixes: ClassVar[tuple[str, ...]] = (
         *params.CREDENTIAL_PREFIXES,
         "azure_", "input_cost_per_", "output_cost_per_", "cache_read_input_", "cache_creation_input_",
     )  # fmt: skip
-    unguarded: ClassVar[frozenset[str]] = _names(
+    unguarded: ClassVar[frozenset[str]] = names_of(
         "default_api_key_rpm_limit default_api_key_tpm_limit guardrails max_budget max_parallel_requests"
     )
 
@@ -310,18 +241,21 @@ class ModelInfo(Section):
 
     open: ClassVar[bool] = True
     priced: ClassVar[bool] = True
-    later: ClassVar[frozenset[str]] = _names(
+    later: ClassVar[frozenset[str]] = names_of(
         """
-        access_groups allowed_fails disable_background_health_check health_check_model health_check_timeout team_id
+        allowed_fails disable_background_health_check health_check_model health_check_timeout team_id
         team_public_model_name
         """
     )
-    unguarded: ClassVar[frozenset[str]] = _names("access_groups team_id")
+    unguarded: ClassVar[frozenset[str]] = names_of("team_id")
 
-    id: Annotated[Text, BeforeValidator(_text_of_number)] | None = Field(
+    id: Annotated[Text, BeforeValidator(text_of_number)] | None = Field(
         default=None, description="The deployment's id. Default: a hash of its model, address, key and parameters."
     )
     mode: Mode | None = Field(default=None, description="What the model does; says how `/health` tries it.")
+    access_groups: tuple[str, ...] | None = Field(
+        default=None, description="Names that stand for this model, and others of the group, in a key's `models`."
+    )
     base_model: str | None = Field(default=None, description="The model that a deployment's own name stands for.")
     max_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     max_input_tokens: Count | None = Field(default=None, description="For `/model/info`.")
@@ -341,7 +275,7 @@ class ModelEntry(Section):
         description="The name that callers use. Wildcards: `openai/*`, and `*` for every name that no other entry has."
     )
     litellm_params: LitellmParams = Field(description="Where calls go. See below.")
-    model_info: Annotated[ModelInfo, BeforeValidator(_or_empty)] = Field(
+    model_info: Annotated[ModelInfo, BeforeValidator(or_empty)] = Field(
         default_factory=ModelInfo, description="What is known of it. See below."
     )
 
@@ -350,7 +284,7 @@ class CustomProvider(Section):
     """One row of `custom_provider_map`."""
 
     provider: Text = Field(description="The prefix of the models it serves: `my-llm` for `my-llm/any-name`.")
-    custom_handler: Annotated[str, AfterValidator(_dotted)] = Field(
+    custom_handler: Annotated[str, AfterValidator(dotted)] = Field(
         description="`module.instance`: a `CustomLLM`, in a file beside this one or in a module that can be imported."
     )
 
@@ -358,7 +292,7 @@ class CustomProvider(Section):
 class LitellmSettings(Section):
     """`litellm_settings`: defaults for every deployment."""
 
-    later: ClassVar[frozenset[str]] = _names(
+    later: ClassVar[frozenset[str]] = names_of(
         """
         add_function_to_prompt allowed_fails budget_duration cache cache_params cloudzero_settings
         content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config
@@ -378,7 +312,7 @@ class LitellmSettings(Section):
         """
     )
     later_prefixes: ClassVar[tuple[str, ...]] = ("cloudzero",)
-    unguarded: ClassVar[frozenset[str]] = _names(
+    unguarded: ClassVar[frozenset[str]] = names_of(
         "max_budget max_end_user_budget max_internal_user_budget tag_budget_config upperbound_key_generate_params"
     )
 
@@ -419,7 +353,7 @@ class LitellmSettings(Section):
 class RouterSettings(Section):
     """`router_settings`: how a deployment is chosen, and what follows a failure."""
 
-    later: ClassVar[frozenset[str]] = _names(
+    later: ClassVar[frozenset[str]] = names_of(
         """
         alerting_config allowed_fails allowed_fails_policy cache_kwargs cache_responses caching_groups client_ttl
         content_policy_fallbacks context_window_fallbacks cooldown_time default_fallbacks default_litellm_params
@@ -431,7 +365,7 @@ class RouterSettings(Section):
         search_tools tag_filtering_match_any
         """
     )
-    unguarded: ClassVar[frozenset[str]] = _names(
+    unguarded: ClassVar[frozenset[str]] = names_of(
         "default_max_parallel_requests enable_tag_filtering guardrail_list provider_budget_config"
     )
 
@@ -448,12 +382,12 @@ class RouterSettings(Section):
 class GeneralSettings(Section):
     """`general_settings`: the gateway itself."""
 
-    later: ClassVar[frozenset[str]] = _names(
+    later: ClassVar[frozenset[str]] = names_of(
         """
         admin_only_routes alert_to_webhook_url alert_types alerting alerting_args alerting_threshold allowed_ips
         allowed_routes allow_requests_on_db_unavailable always_include_stream_usage apply_user_budget_to_team_keys
         background_health_checks cancel_on_disconnect completion_model coordination_redis custom_auth
-        custom_key_generate custom_sso database_connection_pool_limit database_connection_timeout database_url
+        custom_key_generate custom_sso database_connection_pool_limit database_connection_timeout
         default_team_disabled disable_adding_master_key_hash_to_db disable_budget_reservation disable_error_logs
         disable_master_key_return disable_prisma_schema_update disable_responses_id_security disable_spend_logs
         disable_spend_updates embedding_model enable_jwt_auth enable_oauth2_auth enforce_fallback_model_access
@@ -470,20 +404,38 @@ class GeneralSettings(Section):
         use_x_forwarded_for user_api_key_cache_ttl user_header_mappings user_header_name user_url_validation
         """
     )
-    unguarded: ClassVar[frozenset[str]] = _names(
+    unguarded: ClassVar[frozenset[str]] = names_of(
         """
         admin_only_routes allowed_ips allowed_routes enforce_user_param enforced_params global_max_parallel_requests
         max_parallel_requests max_response_size_mb reject_clientside_metadata_tags user_url_validation
         """
     )
 
-    master_key: Annotated[Secret, AfterValidator(_filled)] | None = Field(
+    master_key: Annotated[Secret, AfterValidator(filled)] | None = Field(
         default=None,
         description="The key that callers show. Default: the variable LITELLM_MASTER_KEY. Without one the gateway "
         "listens on this machine only.",
     )
-    litellm_key_header_name: Annotated[str, AfterValidator(_header_name)] | None = Field(
+    litellm_key_header_name: Annotated[str, AfterValidator(header_name)] | None = Field(
         default=None, description="A further header in which callers may show their key."
+    )
+    database_url: Secret | None = Field(
+        default=None,
+        description="Where keys and spend are kept: `postgresql://...`. Default: the variable DATABASE_URL, else a "
+        "SQLite file in `data_dir`, made with the first key.",
+    )
+    data_dir: str | None = Field(
+        default=None,
+        description="The folder of the journal of spend and of the SQLite file, on a local disk. Default: the variable "
+        "LITELLM_DATA_DIR, else `./litellm-data`.",
+    )
+    budget_enforcement: Literal["default", "strict"] | None = Field(
+        default=None,
+        description="`default` lets a call in while there is money left. `strict` reserves the most that a call can "
+        "cost and never overshoots; a call whose cost has no bound is refused.",
+    )
+    budget_time_zone: Annotated[str, AfterValidator(time_zone)] | None = Field(
+        default=None, description="Whose midnights budgets of days, weeks and months begin at. Default UTC."
     )
     max_request_size_mb: Positive | None = Field(default=None, description="Larger request bodies are refused (413).")
     stream_commit_seconds: Positive | None = Field(
@@ -496,13 +448,13 @@ class GeneralSettings(Section):
 class ConfigFile(Section):
     """The file's top level."""
 
-    later: ClassVar[frozenset[str]] = _names(
+    later: ClassVar[frozenset[str]] = names_of(
         """
         assistant_settings callback_settings credential_list files_settings finetune_settings guardrails mcp_servers
         prompts search_tools vector_store_registry worker_registry
         """
     )
-    unguarded: ClassVar[frozenset[str]] = _names("guardrails")
+    unguarded: ClassVar[frozenset[str]] = names_of("guardrails")
 
     model_list: tuple[ModelEntry, ...] = Field(default=(), description="The deployments. See below.")
     litellm_settings: LitellmSettings = Field(default_factory=LitellmSettings, description="See below.")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
-from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.access import ALL_TEAM, Access, Groups, Rule, rule
 from litellm.proxy.limits.base import Scope
 from litellm.proxy.spend.periods import period
@@ -24,8 +23,8 @@ class Identity:
     access: Access = field(default_factory=Access)
     scopes: tuple[Scope, ...] = ()
     until: Millis = NEVER
-    refusal: ProxyError | None = None
-    """Why the bearer may do nothing at all: blocked, expired."""
+    refusal: tuple[int, str, str] | None = None
+    """Why the bearer may do nothing at all (blocked, expired): a ProxyError's status, message and type."""
     key_alias: str | None = None
     user_id: str | None = None
     team_id: str | None = None
@@ -156,19 +155,17 @@ def _access(
     return Access(tuple(found for found in rules if found is not None))
 
 
-def _refusal(key: Key, team: Team | None, now: Millis) -> ProxyError | None:
+def _refusal(key: Key, team: Team | None, now: Millis) -> tuple[int, str, str] | None:
     if key.blocked:
-        return ProxyError(
+        return (
             401,
             "Authentication Error, Key is blocked. Update via `/key/unblock` if you're admin.",
             "auth_error",
         )
     if key.expires is not None and key.expires <= now:
-        return ProxyError(401, "Authentication Error - Expired Key.", "expired_key")
+        return 401, "Authentication Error - Expired Key.", "expired_key"
     if team is not None and team.blocked:
-        return ProxyError(
-            401, f"Authentication Error, Team={team.id} is blocked. Update via `/team/unblock`.", "auth_error"
-        )
+        return (401, f"Authentication Error, Team={team.id} is blocked. Update via `/team/unblock`.", "auth_error")
     return None
 
 

@@ -37,14 +37,19 @@ class Mover:
         self._elected = elected
         self._recovered = recovered
         self._moving = asyncio.Lock()
+        self._stopping = asyncio.Event()
         self._offsets: dict[Path, int] = {}
         self.damaged = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until `aclose`."""
         pause = EVERY_SECONDS
         while True:
-            await asyncio.sleep(pause)
+            try:
+                await asyncio.wait_for(self._stopping.wait(), pause)
+                return
+            except TimeoutError:
+                pass
             try:
                 await self.move()
                 pause = EVERY_SECONDS
@@ -113,6 +118,7 @@ class Mover:
 
     async def aclose(self) -> None:
         """Everything into the store, and the file away. With the store down it stays, and the next start moves it."""
+        self._stopping.set()
         try:
             await self.move()
         except StoreDown as error:

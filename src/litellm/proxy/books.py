@@ -1,0 +1,80 @@
+"""The gateway's books: the store, the keys in memory, the limits, the journal and its mover, opened together.
+
+They outlive reloads and belong to one worker. Loaded (and with them SQLAlchemy) when there is a store, and only then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic, time_ns
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from litellm.proxy.config.load import Config
+from litellm.proxy.keys.book import KeyBook
+from litellm.proxy.limits.memory import MemoryLimiter
+from litellm.proxy.meter import Meter
+from litellm.proxy.place import data_dir_of, groups_of, url_of
+from litellm.proxy.server import Worker
+from litellm.proxy.spend.journal import Journal
+from litellm.proxy.spend.mover import Mover
+from litellm.store.database import Database, open_database
+from litellm.store.ledger import SqlLedger
+from litellm.store.records import SqlRecords
+from litellm.types.accounts import Millis, SpendRow
+
+JOURNAL: Final = "journal"
+
+_log: Final = logging.getLogger("litellm.proxy")
+
+
+def now() -> Millis:
+    return time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Books:
+    """`records` and `ledger` are the store's two sides; `meter` is what a request meets."""
+
+    records: SqlRecords
+    ledger: SqlLedger
+    keys: KeyBook
+    meter: Meter
+    _database: Database
+    _mover: Mover
+    _tasks: list[asyncio.Task[None]]
+
+    async def aclose(self) -> None:
+        """Everything that was spent goes into the store."""
+        self.keys.stop()
+        await self._mover.aclose()
+        await asyncio.gather(*self._tasks)
+        await self._database.aclose()
+
+
+async def open_books(config: Config, worker: Worker) -> Books:
+    """Raises StoreError, JournalError; the messages are for the operator."""
+    general = config.general_settings
+    database = await open_database(url_of(config), data_dir_of(config))
+    try:
+        records, ledger = SqlRecords(database), SqlLedger(database)
+        keys = KeyBook(records, now, groups_of(config), ZoneInfo(general.budget_time_zone or "UTC"))
+        await keys.load()
+        journal = Journal(data_dir_of(config) / JOURNAL)
+    except BaseException:
+        await database.aclose()
+        raise
+    limiter = MemoryLimiter(monotonic)
+
+    def recovered(rows: Sequence[SpendRow]) -> None:
+        for row in rows:
+            limiter.charge(row.charged, row.spend or 0)
+
+    mover = Mover(journal, ledger, lambda: worker.admin, recovered)
+    meter = Meter(limiter, journal, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
+    await mover.move()
+    if worker.count > 1:
+        _log.warning("limits and budgets are counted by each of %d workers for itself", worker.count)
+    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run())]
+    return Books(records, ledger, keys, meter, database, mover, tasks)

@@ -1,0 +1,317 @@
+"""What a call may cost, before it; what it did cost, after it: reserve, then settle.
+
+`admit` counts a call against everybody it concerns and writes down what it may cost; the Charge that it gives is ended
+exactly once, whatever becomes of the call, and before its last byte goes to the caller.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from litellm import exceptions as e
+from litellm.catalog import cost
+from litellm.proxy import prices
+from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys.book import KeyBook
+from litellm.proxy.keys.identity import Identity
+from litellm.proxy.limits.base import Limiter, Refused, Scope, Standing, Ticket, Unloaded
+from litellm.proxy.spend.journal import Journal, JournalFull
+from litellm.proxy.spend.mover import Mover
+from litellm.router.deployments import Deployment
+from litellm.store.base import Ledger, StoreDown
+from litellm.types.accounts import Millis, Nano, SpendRow, UsageSource, Wanted, storable
+from litellm.types.calls import Ask, Json, as_list, as_object
+
+BYTES_PER_TOKEN: Final = 4
+BYTES_PER_MESSAGE: Final = 32
+"""What the roles and borders of a message may add to its tokens, at most (strict budgets)."""
+USUAL_ANSWER: Final = 256
+"""Tokens that a model is taken to answer with until it has; then its recent mean."""
+_RECENT: Final = 0.1  # how much the last answer counts in it
+HUNG_UP: Final = "499 ClientDisconnected"
+
+# Failures after which the provider may have worked for nothing: its bill is estimated.
+_BILLED: Final = (e.Timeout, e.APIResponseValidationError)
+
+
+class Meter:
+    """`clock` gives milliseconds since 1970. `strict`: budgets are never overshot."""
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        journal: Journal,
+        mover: Mover,
+        ledger: Ledger,
+        keys: KeyBook,
+        clock: Callable[[], Millis],
+        strict: bool = False,
+    ) -> None:
+        self.limiter = limiter
+        self._journal = journal
+        self._mover = mover
+        self._ledger = ledger
+        self._keys = keys
+        self.clock = clock
+        self._strict = strict
+        self._answers: dict[str, float] = {}  # model group -> recent mean of completion tokens
+
+    async def admit(
+        self, identity: Identity, ask: Ask, group: Sequence[Deployment], wanted: Wanted, size: int
+    ) -> "Charge":
+        """`size` is the body's, in bytes. Raises ProxyError 429 (a limit), 400 (no bound for strict budgets), 503."""
+        name = group[0].model_name
+        scopes = self._scopes(identity, name, wanted)
+        prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
+        nano = _strict_estimate(ask, group, size) if self._strict else _estimate(group, prompt, answer)
+        now = self.clock()
+        row = SpendRow(
+            call_id=ask.call_id,
+            day=datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%d"),
+            admitted_at=now,
+            call_type=ask.op,
+            status="unknown",
+            model=storable(ask.model),
+            model_group=name,
+            key=identity.key,
+            key_alias=identity.key_alias,
+            user_id=identity.user_id,
+            team_id=identity.team_id,
+            organization_id=identity.organization_id,
+            end_user=wanted.end_user,
+            tags=wanted.tags,
+            session_id=wanted.session_id,
+            prompt_tokens=prompt,
+            completion_tokens=answer,
+            spend=nano,
+            usage_source="estimated",
+            stream=ask.stream,
+            charged=tuple((scope.id, scope.period) for scope in scopes),
+        )
+        ticket = await self._reserve(ask.call_id, scopes, prompt + answer, nano or 0)
+        try:
+            self._journal.intent(row)
+        except JournalFull as error:
+            self.limiter.settle(ticket, 0, 0)
+            raise ProxyError(503, f"No call is admitted: {error}", "no_db_connection") from None
+        return Charge(self, ticket, row)
+
+    def settle(self, charge: "Charge") -> None:
+        """On file first: whoever dies in between has counted too much, not too little."""
+        row, ticket = charge.row, charge.ticket
+        self._journal.final(row)
+        self.limiter.settle(ticket, row.prompt_tokens + row.completion_tokens, row.spend or 0)
+        if row.status == "success":
+            before = self._answers.get(row.model_group, float(row.completion_tokens))
+            self._answers[row.model_group] = before + _RECENT * (row.completion_tokens - before)
+
+    def _scopes(self, identity: Identity, group: str, wanted: Wanted) -> list[Scope]:
+        scopes = [*identity.scopes, *identity.by_model.get(group, ())]
+        if wanted.end_user:
+            scope, row = self._keys.end_user(wanted.end_user)
+            if row is not None and row.blocked:
+                raise ProxyError(400, f"User {wanted.end_user} is blocked", param="user")
+            scopes.append(scope)
+        scopes += [self._keys.tag(tag) for tag in dict.fromkeys(wanted.tags)]
+        return scopes
+
+    async def _reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano) -> Ticket:
+        try:
+            return self.limiter.reserve(call_id, scopes, tokens, nano, self._strict)
+        except Unloaded as unloaded:
+            known = await self._load(unloaded.scopes)
+        except Refused as refused:
+            raise _refusal(refused) from None
+        try:
+            return self.limiter.reserve(
+                call_id, [scope for scope in scopes if known(scope)], tokens, nano, self._strict
+            )
+        except Refused as refused:
+            raise _refusal(refused) from None
+
+    async def _load(self, scopes: Sequence[Scope]) -> Callable[[Scope], bool]:
+        """What these have spent, the journal's part included; which scopes can be counted against then.
+
+        With the store down, a scope without a budget is not counted for the while (its spend is in the journal all the
+        same), and one with a budget gets 503: how much is left, nobody knows.
+        """
+        charges = [(scope.id, scope.period) for scope in scopes]
+        try:
+            await self._mover.move()
+            totals = await self._ledger.totals(charges)
+        except StoreDown:
+            if any(scope.budget is not None for scope in scopes):
+                raise ProxyError(503, "The database cannot be reached", "no_db_connection") from None
+            absent = {scope.id for scope in scopes}
+            return lambda scope: scope.id not in absent
+        self.limiter.load({charge: totals[charge].spend if charge in totals else 0 for charge in charges})
+        return lambda scope: True
+
+    def _answer(self, ask: Ask, group: str) -> int:
+        """How many tokens the answer is taken to have."""
+        if ask.op == "embedding":
+            return 0
+        usual = int(self._answers.get(group, USUAL_ANSWER))
+        most = _most(ask)
+        return usual if most is None else min(usual, most)
+
+
+class Charge:
+    """One admitted call. `row` is the estimate until it ends, and then what the store gets."""
+
+    __slots__ = ("_meter", "row", "ticket")
+
+    def __init__(self, meter: Meter, ticket: Ticket, row: SpendRow) -> None:
+        self._meter = meter
+        self.ticket = ticket
+        self.row = row
+
+    def served_by(self, deployment: Deployment, retries: int) -> None:
+        row, target = self.row, deployment.target
+        row.model_id, row.provider, row.provider_model = deployment.id, target.provider, target.model
+        row.api_base, row.retries = deployment.address, retries
+
+    def answered(self, usage: Json | None, made: cost.Cost | None) -> None:
+        """The answer is complete. Without usage the estimate of its prompt stands."""
+        if usage is None:
+            self._end("success", None, self.row.completion_tokens)
+            return
+        self._report(usage, made)
+        self._close("success", None, "reported")
+
+    def _report(self, usage: Json, made: cost.Cost | None) -> None:
+        row = self.row
+        row.prompt_tokens, row.completion_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+        row.cached_tokens = _count(as_object(usage.get("prompt_tokens_details")), "cached_tokens")
+        row.reasoning_tokens = _count(as_object(usage.get("completion_tokens_details")), "reasoning_tokens")
+        row.spend = None if made is None else made.total
+
+    def streamed(
+        self, failure: str | None, usage: Json | None, made: cost.Cost | None, events: int, estimate: Nano | None
+    ) -> None:
+        """A stream's end, or what it broke off with. `estimate` is the cost of its prompt and of `events` tokens: it
+        holds where the endpoint has told no usage."""
+        status = "success" if failure is None else "failure"
+        if usage is None:
+            self.row.spend = estimate
+            self._end(status, failure, events)
+        else:
+            self._report(usage, made)
+            self._close(status, failure, "reported")
+
+    def failed(self, error: BaseException) -> None:
+        """The call failed before its answer: what the provider refused, it does not bill."""
+        status = getattr(error, "status_code", None) or 500
+        said = f"{status} {type(error).__name__}"
+        if isinstance(error, _BILLED):
+            self._end("failure", said, 0)
+            return
+        row = self.row
+        row.prompt_tokens = row.completion_tokens = 0
+        row.spend = 0
+        self._close("failure", said, "none")
+
+    def abandoned(self) -> None:
+        """The caller hung up before there was an answer: the prompt has been read."""
+        self._end("failure", HUNG_UP, 0)
+
+    def _end(self, status: Any, error: str | None, completion: int) -> None:
+        self.row.completion_tokens = completion
+        self._close(status, error, "estimated")
+
+    def _close(self, status: Any, error: str | None, source: UsageSource) -> None:
+        if not self.ticket.open:
+            return
+        row = self.row
+        row.status, row.error, row.usage_source = status, error, source
+        row.ended_at = self._meter.clock()
+        self._meter.settle(self)
+
+    def lines(self) -> bytes:
+        """Headers that say how the key and its limits stand."""
+        lines: list[bytes] = []
+        for scope in self.ticket.scopes[:1]:
+            if scope.id.startswith("key:"):
+                spent = self._meter.limiter.spent(scope.id, scope.period)
+                lines += [b"x-litellm-key-spend: %a\r\n" % cost.dollars(spent or 0)]
+        for name, standing in (
+            (b"requests", self.ticket.requests_standing),
+            (b"tokens", self.ticket.tokens_standing),
+        ):
+            if standing is not None:
+                lines.append(_standing(name, standing))
+        return b"".join(lines)
+
+
+def _standing(name: bytes, standing: Standing) -> bytes:
+    return (
+        b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %ds\r\n"
+        % (name, standing.limit, name, standing.remaining, name, standing.reset)
+    )  # fmt: skip
+
+
+def _refusal(refused: Refused) -> ProxyError:
+    kind, _, name = refused.scope.id.partition(":")
+    if refused.kind == "budget":
+        spent, most = cost.dollars(refused.current), cost.dollars(refused.limit)
+        text = f"Budget has been exceeded! {kind.capitalize()}={name} Current cost: {spent}, Max budget: {most}"
+        return ProxyError(429, text, "budget_exceeded")
+    left = max(0, refused.limit - refused.current)
+    wait = max(1, round(refused.reset))
+    text = (
+        f"Rate limit exceeded for {kind}: {name}. Limit type: {refused.kind}. Current limit: {refused.limit}, "
+        f"Remaining: {left}. Limit resets in {wait} s"
+    )
+    headers = {"retry-after": str(wait), "rate_limit_type": refused.kind}
+    return ProxyError(429, text, "throttling_error", headers=headers)
+
+
+def _most(ask: Ask) -> int | None:
+    """The most tokens that the caller lets the answer have."""
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = ask.params.get(name)
+        if type(value) is int and value > 0:
+            return value
+    return None
+
+
+def _choices(ask: Ask) -> int:
+    value = ask.params.get("n")
+    return value if type(value) is int and value > 0 else 1
+
+
+def _estimate(group: Sequence[Deployment], prompt: int, answer: int) -> Nano | None:
+    """The dearest of the group's; None if nobody knows a price."""
+    known = [made for deployment in group if (made := prices.estimate(deployment, prompt, answer)) is not None]
+    return max(known, default=None)
+
+
+def _strict_estimate(ask: Ask, group: Sequence[Deployment], size: int) -> Nano:
+    """The most that the call can cost: every byte of the body a token, at the dearest rates there are."""
+    messages = as_list(ask.params.get("messages")) or ()
+    prompt = size + BYTES_PER_MESSAGE * len(messages)
+    worst = 0
+    for deployment in group:
+        if deployment.rates is None:
+            continue
+        most = 0 if ask.op == "embedding" else _most(ask) or deployment.info.get("max_output_tokens")
+        if most is None:
+            raise ProxyError(
+                400,
+                "With strict budgets a call's cost needs a bound: say max_tokens",
+                param="max_tokens",
+            )
+        values = deployment.rates.values
+        dearest = [max((rate for name, rate in values.items() if name.startswith(kind)), default=0)
+                   for kind in ("input_cost_per_", "output_cost_per_")]  # fmt: skip
+        dearest[0] = max(dearest[0], *(values.get(name, 0) for name in _WRITTEN))
+        worst = max(worst, -(-(prompt * dearest[0] + most * _choices(ask) * dearest[1]) // 1000))
+    return worst
+
+
+_WRITTEN: Final = ("cache_creation_input_token_cost", "cache_creation_input_token_cost_above_1hr")
+
+
+def _count(values: Json | None, name: str) -> int:
+    value = (values or {}).get(name)
+    return value if type(value) is int and value > 0 else 0

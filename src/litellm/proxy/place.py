@@ -1,0 +1,34 @@
+"""Where the books are, by the config and the environment. Nothing is opened here."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from litellm.proxy.config.load import Config
+from litellm.proxy.keys.access import Groups
+
+FILE: Final = "litellm.db"
+
+
+def url_of(config: Config) -> str | None:
+    """Postgres's address; None where the store is a SQLite file."""
+    given = config.general_settings.database_url
+    return given.get_secret_value() if given else os.environ.get("DATABASE_URL") or None
+
+
+def data_dir_of(config: Config) -> Path:
+    return Path(config.general_settings.data_dir or os.environ.get("LITELLM_DATA_DIR") or "litellm-data")
+
+
+def groups_of(config: Config) -> Groups:
+    """Access group -> names of the models in it."""
+    found: dict[str, list[str]] = {}
+    for entry in config.model_list:
+        for group in entry.model_info.access_groups or ():
+            found.setdefault(group, []).append(entry.model_name)
+    return found
+
+
+def exists(config: Config) -> bool:
+    """Whether there is a store: a database is named, or a SQLite file has been made."""
+    return url_of(config) is not None or (data_dir_of(config) / FILE).is_file()
