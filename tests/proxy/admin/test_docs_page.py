@@ -88,7 +88,7 @@ def test_every_route_is_on_the_page(page: Page, gateway: Gateway) -> None:
     described = json.loads(gateway.get("/openapi.json")[1])["paths"]
     wanted = {f"{verb}{path}" for path, item in described.items() for verb in item}
     assert set(page.run("[...document.querySelectorAll('.op')].map(op => op.id)")) == wanted
-    assert text(page, "main h2").split("|") == ["inference", "models", "health", "docs"]
+    assert text(page, "main h2").split("|") == ["inference", "models", "keys", "spend", "health", "docs"]
 
 
 def test_a_request_can_be_tried_and_copied(page: Page, gateway: Gateway) -> None:
