@@ -162,4 +162,4 @@ def test_counters_that_count_nothing_are_dropped() -> None:
         made.load({(scope.id, 0): 0})
         made.settle(made.reserve("c", [scope], 0, 0), 0, 0)
         clock.now += 1
-    assert len(made._counters) < 11_000  # pyright: ignore[reportPrivateUsage]
+    assert len(made._accounts) < 11_000  # pyright: ignore[reportPrivateUsage]

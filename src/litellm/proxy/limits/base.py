@@ -2,7 +2,7 @@
 
 A call is counted against several scopes at once (its key, user, team, ...). `reserve` checks all of them, then takes
 from all; `settle` puts the actual amount in the reservation's place, in the second in which it was taken. Behind it:
-`memory.py`, for one process.
+`memory.py` (one process) and `shared.py` (the workers of one host).
 
 Requests and tokens are counted in one-second buckets, the current second and the 60 before it (hard-parts 5), for
 scopes that limit them. Money is counted for every scope, per budget period; what a scope has spent already must have
@@ -11,7 +11,7 @@ been loaded before its first reservation.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from litellm.types.accounts import Millis, Nano
 
@@ -36,7 +36,10 @@ class Scope:
 
 
 class Standing:
-    """How a limit stood after a reservation: for the `x-ratelimit-*` headers. `reset` is in seconds."""
+    """How a limit stood after a reservation: for the `x-ratelimit-*` headers.
+
+    `reset` is the seconds until all of the limit is there again, if nobody else calls (OpenAI's meaning of the header).
+    """
 
     __slots__ = ("limit", "remaining", "reset")
 
@@ -59,13 +62,16 @@ class Ticket:
     tokens_standing: Standing | None = None
     open: bool = True
     """Not settled yet."""
+    held: Any = None
+    """What the limiter that gave it needs to settle it."""
 
 
 class Refused(Exception):
     """A limit is reached. Nothing was taken.
 
     `current` and `limit` are in the kind's unit (nano-dollars for `budget`); `reset` is the seconds after which the
-    same call would fit if nobody else came (0: nobody can say, as for money and parallel requests).
+    same call would fit if nobody else came (0: nobody can say, as for money and parallel requests; for a call larger
+    than the limit itself, a whole window).
     """
 
     def __init__(self, scope: Scope, kind: Kind, limit: int, current: int, reset: float) -> None:
@@ -81,11 +87,17 @@ class Unloaded(Exception):
         self.scopes = scopes
 
 
+class Crowded(Exception):
+    """There is no room to count the call in: too much is in use at once. Nothing was taken."""
+
+
 class Limiter(Protocol):
     def reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool = False) -> Ticket:
-        """One request, `tokens` and `nano`, taken from every scope. Raises Refused, Unloaded.
+        """One request, `tokens` and `nano`, taken from every scope. Raises Refused, Unloaded, Crowded.
 
-        Money fits while spent + reserved < budget; `strict`: if spent + reserved + `nano` <= budget.
+        No scope's id may occur twice. Money fits while spent + reserved < budget; `strict`: if spent + reserved +
+        `nano` <= budget. The first limit that is reached refuses: scopes in their order; in each its money, parallel
+        requests, requests, tokens.
         """
         ...
 

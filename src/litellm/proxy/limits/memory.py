@@ -1,35 +1,66 @@
-"""Limits of one process: `base.Limiter` over plain dicts. Nothing here waits, so a reservation is one step."""
+"""Limits of one process: `base.Limiter` over plain objects. Nothing here waits, so a reservation is one step.
 
+What is idle is dropped a little at a time: each account that is made looks at two others.
+"""
+
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from litellm.proxy.limits.base import Refused, Scope, Standing, Ticket, Unloaded
-from litellm.proxy.limits.windows import Window
+from litellm.proxy.limits.windows import REQUESTS, SECONDS, TOKENS, Window
 from litellm.types.accounts import Millis, Nano
 
-SWEEP_AT: Final = 10_000
-"""So many new counters, and those that count nothing any more are dropped."""
+IDLE_SECONDS: Final = 3600
+"""A scope without a call for so long is forgotten: what it has spent is loaded again when it is next seen."""
+LOOKS: Final = 2
 
 
-class _Counter:
-    """A scope's requests and tokens of the last minute, and its calls in flight."""
+class _Counter(Window):
+    """A scope's last minute and its calls in flight, while it has limits on them."""
 
-    __slots__ = ("parallel", "requests", "tokens")
+    __slots__ = ("parallel",)
 
     def __init__(self) -> None:
+        super().__init__()
         self.parallel = 0
-        self.requests = Window()
-        self.tokens = Window()
+
+    def is_idle(self, now: int) -> bool:
+        self.move(now)
+        return not self.parallel and not self.requests
 
 
-class _Money:
-    """What a scope has spent in a period, and what its calls in flight have reserved."""
+class _Account:
+    """What a scope has spent in a period, and what its `calls` in flight have reserved.
 
-    __slots__ = ("reserved", "spent")
+    `before` is the period before it, as long as calls of that are in flight.
+    """
 
-    def __init__(self, spent: Nano) -> None:
+    __slots__ = ("before", "calls", "counter", "period", "reserved", "spent", "touched")
+
+    def __init__(self, period: Millis, spent: Nano, now: int) -> None:
+        self.period = period
         self.spent = spent
         self.reserved = 0
+        self.calls = 0
+        self.touched = now
+        self.counter: _Counter | None = None
+        self.before: _Account | None = None
+
+    def of(self, period: Millis) -> "_Account | None":
+        account: _Account | None = self
+        while account is not None and account.period != period:
+            account = account.before
+        return account
+
+    def drop_ended(self) -> None:
+        """Forget the earlier periods whose calls have all been settled."""
+        account = self
+        while account.before is not None:
+            if account.before.calls:
+                account = account.before
+            else:
+                account.before = account.before.before
 
 
 class MemoryLimiter:
@@ -37,112 +68,128 @@ class MemoryLimiter:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._counters: dict[str, _Counter] = {}
-        self._money: dict[tuple[str, Millis], _Money] = {}
-        self._periods: dict[str, Millis] = {}
-        self._sweep_at = SWEEP_AT
+        self._accounts: dict[str, _Account] = {}  # the latest period's, by scope
+        self._round: deque[str] = deque()  # their names: whom to look at next
 
     def reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool = False) -> Ticket:
         now = int(self._clock())
-        money = [self._money.get((scope.id, scope.period)) for scope in scopes]
-        if None in money:
-            raise Unloaded([scope for scope, known in zip(scopes, money, strict=True) if known is None])
+        accounts = self._accounts_of(scopes)
         ticket = Ticket(call_id, scopes, now, tokens, nano)
-        for scope, known in zip(scopes, money, strict=True):
-            assert known is not None
+        counters: list[_Counter] = []
+        for scope, account in zip(scopes, accounts, strict=True):
             if scope.budget is not None:
-                _check_money(scope, scope.budget, known, nano, strict)
+                taken = account.spent + account.reserved
+                if taken + nano > scope.budget if strict else taken >= scope.budget:
+                    raise Refused(scope, "budget", scope.budget, account.spent, 0)
             if scope.rpm is not None or scope.tpm is not None or scope.parallel is not None:
-                self._check(scope, ticket, now)
-        for scope, known in zip(scopes, money, strict=True):
-            assert known is not None
-            known.reserved += nano
-            counter = self._counters.get(scope.id)
-            if counter is not None:
-                counter.parallel += 1
-                counter.requests.add(now, 1)
-                counter.tokens.add(now, tokens)
+                counter = self._accounts[scope.id].counter or self._count(scope.id)
+                _check(scope, counter, ticket)
+                counters.append(counter)
+        for account in accounts:
+            account.reserved += nano
+            account.calls += 1
+            account.touched = now
+        for counter in counters:
+            counter.parallel += 1
+            counter.add(now, tokens)
+        ticket.held = accounts, counters
         return ticket
 
-    def _check(self, scope: Scope, ticket: Ticket, now: int) -> None:
-        """Raises Refused; else notes on the ticket how the tightest limits will stand once it is taken."""
-        counter = self._counters.get(scope.id) or self._count(scope.id)
-        requests, tokens = counter.requests.total(now), counter.tokens.total(now)
-        if scope.parallel is not None and counter.parallel >= scope.parallel:
-            raise Refused(scope, "max_parallel_requests", scope.parallel, counter.parallel, 0)
-        if scope.rpm is not None:
-            if requests >= scope.rpm:
-                wait = counter.requests.free_in(scope.rpm - 1)
-                raise Refused(scope, "requests", scope.rpm, requests, wait)
-            ticket.requests_standing = _tighter(ticket.requests_standing, scope.rpm, requests + 1, counter.requests)
-        if scope.tpm is not None:
-            if tokens + ticket.tokens > scope.tpm:
-                wait = counter.tokens.free_in(scope.tpm - ticket.tokens)
-                raise Refused(scope, "tokens", scope.tpm, tokens, wait)
-            ticket.tokens_standing = _tighter(ticket.tokens_standing, scope.tpm, tokens + ticket.tokens, counter.tokens)
+    def _accounts_of(self, scopes: Sequence[Scope]) -> list[_Account]:
+        found: list[_Account] = []
+        known = self._accounts
+        for scope in scopes:
+            account = known.get(scope.id)
+            if account is not None and account.period != scope.period:
+                account = account.of(scope.period)
+            if account is None:
+                raise Unloaded([scope for scope in scopes if self.spent(scope.id, scope.period) is None])
+            found.append(account)
+        return found
 
     def settle(self, ticket: Ticket, tokens: int, nano: Nano) -> None:
         if not ticket.open:
             return
         ticket.open = False
-        for scope in ticket.scopes:
-            money = self._money[scope.id, scope.period]
-            money.reserved -= ticket.nano
-            money.spent += nano
-            counter = self._counters.get(scope.id)
-            if counter is not None:
-                counter.parallel = max(0, counter.parallel - 1)  # it may be younger than the ticket
-                counter.tokens.add(ticket.second, tokens - ticket.tokens)
+        accounts: list[_Account]
+        counters: list[_Counter]
+        accounts, counters = ticket.held
+        for account in accounts:
+            account.reserved -= ticket.nano
+            account.spent += nano
+            account.calls -= 1
+        for counter in counters:
+            counter.parallel -= 1
+            counter.correct(ticket.second, tokens - ticket.tokens)
 
     def load(self, spent: Mapping[tuple[str, Millis], Nano]) -> None:
         for (scope, period), nano in spent.items():
-            self._money.setdefault((scope, period), _Money(nano))
-            before = self._periods.get(scope, period)
-            if before < period:
-                self._forget(scope, before)
-            self._periods[scope] = max(before, period)
+            latest = self._accounts.get(scope)
+            if latest is None or latest.of(period) is None:
+                self._open(scope, latest, _Account(period, nano, int(self._clock())))
 
-    def _forget(self, scope: str, period: Millis) -> None:
-        """A budget period that is over, unless calls of it are under way."""
-        money = self._money.get((scope, period))
-        if money is not None and money.reserved == 0:
-            del self._money[scope, period]
+    def _open(self, scope: str, latest: _Account | None, made: _Account) -> None:
+        if latest is None:
+            self._accounts[scope] = made
+            self._look()
+            self._round.append(scope)
+        elif made.period < latest.period:
+            latest.before, made.before = made, latest.before
+        else:
+            made.counter, latest.counter = latest.counter, None
+            made.before = latest
+            made.drop_ended()
+            self._accounts[scope] = made
 
     def charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> None:
-        for charge in charges:
-            money = self._money.get(charge)
-            if money is not None:
-                money.spent += nano
+        for scope, period in charges:
+            latest = self._accounts.get(scope)
+            account = None if latest is None else latest.of(period)
+            if account is not None:
+                account.spent += nano
 
     def spent(self, scope: str, period: Millis) -> Nano | None:
-        money = self._money.get((scope, period))
-        return None if money is None else money.spent
+        latest = self._accounts.get(scope)
+        account = None if latest is None else latest.of(period)
+        return None if account is None else account.spent
 
     def _count(self, scope: str) -> _Counter:
-        if len(self._counters) >= self._sweep_at:
-            self._sweep()
-        made = self._counters[scope] = _Counter()
+        made = self._accounts[scope].counter = _Counter()
         return made
 
-    def _sweep(self) -> None:
+    def _look(self) -> None:
+        """Drop what is idle of the next accounts in the round."""
         now = int(self._clock())
-        idle = [
-            name
-            for name, counter in self._counters.items()
-            if not counter.parallel and not counter.requests.total(now) and not counter.tokens.total(now)
-        ]
-        for name in idle:
-            del self._counters[name]
-        self._sweep_at = len(self._counters) + SWEEP_AT
+        for _ in range(min(LOOKS, len(self._round))):
+            name = self._round.popleft()
+            account = self._accounts[name]
+            account.drop_ended()
+            if account.counter is not None and account.counter.is_idle(now):
+                account.counter = None
+            if account.calls or account.before or account.counter or account.touched > now - IDLE_SECONDS:
+                self._round.append(name)
+            else:
+                del self._accounts[name]
 
 
-def _check_money(scope: Scope, budget: Nano, money: _Money, nano: Nano, strict: bool) -> None:
-    taken = money.spent + money.reserved
-    if taken + nano > budget if strict else taken >= budget:
-        raise Refused(scope, "budget", budget, money.spent, 0)
-
-
-def _tighter(known: Standing | None, limit: int, used: int, window: Window) -> Standing:
-    if known is not None and known.remaining <= limit - used:
-        return known
-    return Standing(limit, limit - used, float(window.free_in(0)))
+def _check(scope: Scope, counter: _Counter, ticket: Ticket) -> None:
+    """Raises Refused; else notes on the ticket how the tightest limits will stand once it is taken."""
+    counter.move(ticket.second)
+    if scope.parallel is not None and counter.parallel >= scope.parallel:
+        raise Refused(scope, "max_parallel_requests", scope.parallel, counter.parallel, 0)
+    if scope.rpm is not None:
+        left = scope.rpm - counter.requests - 1
+        if left < 0:
+            reset = counter.free_in(REQUESTS, scope.rpm - 1, ticket.second)
+            raise Refused(scope, "requests", scope.rpm, counter.requests, reset)
+        known = ticket.requests_standing
+        if known is None or left < known.remaining:
+            ticket.requests_standing = Standing(scope.rpm, left, SECONDS)
+    if scope.tpm is not None:
+        left = scope.tpm - counter.tokens - ticket.tokens
+        if left < 0:
+            reset = counter.free_in(TOKENS, scope.tpm - ticket.tokens, ticket.second)
+            raise Refused(scope, "tokens", scope.tpm, counter.tokens, reset)
+        known = ticket.tokens_standing
+        if known is None or left < known.remaining:
+            ticket.tokens_standing = Standing(scope.tpm, left, SECONDS)
