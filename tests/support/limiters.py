@@ -20,7 +20,7 @@ class Clock:
         return self.now
 
 
-SMALL = Sizes(accounts=256, counters=256, holds=64)
+SMALL = Sizes(accounts=256, counters=256, holds=128)
 
 Backend = Callable[[Path, Clock], AbstractContextManager[Limiter]]
 """Opens an empty limiter; the folder is the test's, and may have been used before."""

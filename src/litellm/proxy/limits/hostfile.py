@@ -35,7 +35,7 @@ COUNTER: Final = (8 + 2 * 61) * CELL
 """A scope's calls in flight and its last minute: a head, and a pair for each second."""
 HOLD: Final = 32 * CELL
 """What one call in flight has taken (a pair), and from whom."""
-BUCKET: Final = 8
+BUCKET: Final = 16
 """Rows among which one is looked for at once."""
 
 _pack_head: Final = HEAD.pack_into

@@ -3,8 +3,8 @@
 Nothing here waits but for the lock, which is held for microseconds and which the kernel takes from a killed worker.
 What a dead worker's calls had reserved counts as spent: they may have cost that.
 
-A row is one of two buckets of eight, chosen by its scope's hash; a new one takes the place of one that is idle. What a
-forgotten scope has spent is loaded again when it is next seen.
+A row is in one of two buckets of sixteen, chosen by its scope's hash; a new one takes the place of one that is idle.
+What a forgotten scope has spent is loaded again when it is next seen.
 """
 
 from array import array
@@ -23,7 +23,7 @@ from litellm.types.accounts import Millis, Nano
 IDLE_SECONDS: Final = 60
 """An account is not forgotten sooner: by then every worker's journal has been moved into the store."""
 LOOK_SECONDS: Final = 1
-"""How often a refusal may look for dead workers first."""
+"""How often a refusal may look for dead workers first, who hold what it is refused for."""
 KNOWN: Final = 100_000
 """Scopes whose place a worker remembers."""
 MOST: Final = 1 << 53
@@ -82,8 +82,8 @@ class SharedLimiter:
             raise Crowded("the call is too large to be counted")
         try:
             return self._reserve(call_id, scopes, tokens, nano, strict)
-        except Refused as refused:
-            if refused.kind not in ("budget", "max_parallel_requests") or not self._look():
+        except (Refused, Crowded) as no:
+            if (isinstance(no, Refused) and no.kind in ("requests", "tokens")) or not self._look():
                 raise
         return self._reserve(call_id, scopes, tokens, nano, strict)
 
