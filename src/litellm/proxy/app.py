@@ -1,4 +1,4 @@
-"""The gateway as an ASGI app, and the composition root that builds it.
+"""The gateway as the app of `server.py`, and the composition root that builds it.
 
 Inference is dispatched from a table before any framework runs; the rest is the management app. Exceptions become
 answers here and nowhere else. A reload builds a new snapshot whole, swaps one reference, and the requests in flight
@@ -22,8 +22,8 @@ from litellm.proxy.admin.loading import Admin
 from litellm.proxy.config.load import Config, load
 from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import ProxyError
-from litellm.proxy.exchange import Exchange, Receive, Scope, Send
-from litellm.proxy.inference import serve
+from litellm.proxy.exchange import Exchange
+from litellm.proxy.inference import Route, serve
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import Worker
@@ -43,6 +43,8 @@ _log = logging.getLogger("litellm.proxy")
 
 class Gateway:
     """One worker's app. It owns what outlives a reload: connections and counters."""
+
+    exchange_type = Exchange
 
     def __init__(self, source: "Source", worker: Worker) -> None:
         self.worker = worker
@@ -106,12 +108,19 @@ class Gateway:
         await self.engine.aclose()
         self.metrics.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send, perf_counter())
-        path: str = scope["path"]
+    async def handle(self, exchange: Exchange) -> None:
+        """One request, whatever it is."""
+        exchange.started = perf_counter()
+        exchange.named()
         self.metrics.began()
         try:
-            await self._serve(exchange, path)
+            route = inference(exchange.path)
+            if route is not None and exchange.method == "POST":
+                streaming = await serve(self.snapshot, exchange, route, self.metrics, self.books)
+                if streaming is not None:
+                    await streaming()
+            else:
+                await self._other(exchange, route)
         except (asyncio.CancelledError, CallerGone):
             exchange.status = exchange.status or HUNG_UP
             if exchange.charge is not None:
@@ -125,31 +134,28 @@ class Gateway:
         finally:
             seconds = perf_counter() - exchange.started
             self.metrics.ended(
-                _label(path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
+                _label(exchange.path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
                 exchange.overhead_seconds,
             )  # fmt: skip
             if self._debug:
                 _log.debug(
                     "%s %s: %d after %.3f s, upstream %.3f s, model %r, call %s",
-                    scope["method"], path, exchange.status, seconds, exchange.upstream_seconds, exchange.model,
-                    exchange.call_id,
+                    exchange.method, exchange.path, exchange.status, seconds, exchange.upstream_seconds,
+                    exchange.model, exchange.call_id,
                 )  # fmt: skip
 
-    async def _serve(self, exchange: Exchange, path: str) -> None:
-        route = inference(path)
-        if route is not None and exchange.scope["method"] == "POST":
-            sending = await serve(self.snapshot, exchange, route, self.metrics, self.books)
-            await sending()
-            return
+    async def _other(self, exchange: Exchange, route: Route | None) -> None:
+        """Whatever is not an inference request."""
+        path, method = exchange.path, exchange.method
         if path not in PUBLIC:
-            exchange.identity = self.snapshot.auth.identify(exchange.headers, self.books and self.books.keys)
-            roles.check(exchange.identity, exchange.scope["method"], path)
+            exchange.identity = self.snapshot.auth.identify(exchange.fields, self.books and self.books.keys)
+            roles.check(exchange.identity, method, path)
         if route is not None:
             raise ProxyError(405, f"{path} takes POST", headers={"allow": "POST"})
         probe = probes.find(path)
         if probe is None:
             await self._admin(exchange)
-        elif exchange.scope["method"] in ("GET", "HEAD"):
+        elif method in ("GET", "HEAD"):
             probe(self, exchange)
         else:
             raise ProxyError(405, f"{path} takes GET", headers={"allow": "GET, HEAD"})

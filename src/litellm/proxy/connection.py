@@ -6,7 +6,9 @@ caller who takes no byte is dropped, a hang-up calls back, and whatever is not p
 in OpenAI's shape. Time bounds are looked after by one coarse timer per process (`Hub.tick`): a connection only notes in
 which phase it is and since when, so neither a request nor a connection costs a timer.
 
-What an app finds beside plain ASGI is the request's `Exchange`, in `scope["extensions"]["litellm"]`:
+What an app finds beside plain ASGI is the request's `Exchange`, in `scope["extensions"]["litellm"]`. One with a method
+`handle(exchange)` is given that alone: no scope and no messages are made for it; its `exchange_type`, if it has one, is
+the class of its exchanges.
 
 * `on_hangup(callback)`: the callback runs once, from the connection's own callback, if the caller goes before the
   answer is complete (at once, if that has happened already). `cancel_on_hangup()` cancels the app's task then.
@@ -113,9 +115,11 @@ class Hub(ServerState):
     `now` is the loop's time at the last tick, which is exact enough for every bound here.
     """
 
-    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, bounds: Bounds) -> None:
+    def __init__(self, app: object, loop: asyncio.AbstractEventLoop, bounds: Bounds) -> None:
         super().__init__()
-        self.app = app
+        self.app = cast("App", app)
+        self.handle: Callable[[Any], Awaitable[None]] | None = getattr(app, "handle", None)
+        self.exchange_type: type[Exchange] = getattr(app, "exchange_type", Exchange)
         self.loop = loop
         self.limits = bounds
         self.head_bytes = bounds.head_bytes
@@ -312,15 +316,10 @@ class Connection(HttpToolsProtocol):
         self.overhead = 0
         self.phase = BODY
         self.since = hub.now
-        exchange = self.reading = Exchange(self, parser.get_method().decode(), version, fields)
+        exchange = self.reading = hub.exchange_type(
+            self, parser.get_method().decode(), version, path, raw_path, query, headers, fields
+        )
         exchange.keep_alive = version == "1.1" and parser.should_keep_alive()
-        scope: Scope = {
-            "type": "http", "asgi": _ASGI, "http_version": version, "server": self.server, "client": self.client,
-            "scheme": self.scheme, "root_path": "", "method": exchange.method, "path": path, "raw_path": raw_path,
-            "query_string": query, "headers": headers,
-            "extensions": {"litellm": exchange},
-        }  # fmt: skip
-        exchange.scope = scope
         if self.exchange is None:
             self.exchange = exchange
             exchange.start()
@@ -429,7 +428,7 @@ class Connection(HttpToolsProtocol):
         if culprit is not None and culprit.more_body:
             if culprit is self.exchange:
                 self._hang_up()
-                if culprit.started:
+                if culprit.begun:
                     return self.transport.abort()
             else:
                 self.queue.remove(culprit)
@@ -466,40 +465,66 @@ class Connection(HttpToolsProtocol):
 
 
 class Exchange:
-    """One request and its answer: ASGI's `receive` and `send`. Defaults stand on the class: one is made per request."""
+    """One request and its answer: ASGI's `receive` and `send`. Defaults stand on the class: one is made per request.
+
+    `fields` are the request's header fields by name, of repeated ones the last; `headers` are all of them. `status` is
+    the answer's, 0 until its head is there.
+    """
 
     more_body = True
     waiting = 0
     delivered = False
     gone = False
-    started = False
+    begun = False
     complete = False
     keep_alive = False
     chunked = False
     silent = False
     left: int | None = None
     head = b""
-    scope: Scope | None = None
+    status = 0
     event: asyncio.Event | None = None
     task: asyncio.Task[None] | None = None
     callback: Callable[[], None] | None = None
 
-    def __init__(self, connection: Connection, method: str, version: str, fields: dict[bytes, bytes]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        method: str,
+        version: str,
+        path: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: list[tuple[bytes, bytes]],
+        fields: dict[bytes, bytes],
+    ) -> None:
         self.connection = connection
         self.method = method
         self.version = version
-        self.fields = fields  # the request's header fields by name; of repeated ones, the last
-        self.expects_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        self.path = path
+        self.raw_path = raw_path
+        self.query_string = query
+        self.headers = headers
+        self.fields = fields
+        self.expects_continue = b"expect" in fields and fields[b"expect"].lower() == b"100-continue"
         self.parts: list[bytes] = []
+
+    def scope(self) -> Scope:
+        """ASGI's. It refers to this exchange and is not kept in it: no cycle is left to the collector."""
+        connection = self.connection
+        return {
+            "type": "http", "asgi": _ASGI, "http_version": self.version, "server": connection.server,
+            "client": connection.client, "scheme": connection.scheme, "root_path": "", "method": self.method,
+            "path": self.path, "raw_path": self.raw_path, "query_string": self.query_string, "headers": self.headers,
+            "extensions": {"litellm": self},
+        }  # fmt: skip
 
     # --- the connection's side
 
     def start(self) -> None:
         hub = self.connection.hub
         hub.exchanges.add(self)
-        scope, self.scope = self.scope, None  # it refers to this exchange: no cycle is left to the collector
-        assert scope is not None
-        self.task = hub.loop.create_task(self.run(hub.app, scope))
+        self.task = hub.loop.create_task(self.run(hub))
 
     def cancel(self) -> None:
         if self.task is not None:
@@ -523,10 +548,13 @@ class Exchange:
         if callback is not None:
             _call(callback)
 
-    async def run(self, app: App, scope: Scope) -> None:
+    async def run(self, hub: Hub) -> None:
         """The app, and an answer whatever it does. The last stop for its exceptions."""
         try:
-            await app(scope, self.receive, self.send)
+            if hub.handle is not None:
+                await hub.handle(self)
+            else:
+                await hub.app(self.scope(), self.receive, self.send)
             if not (self.complete or self.gone):
                 log.error("the app returned without completing its answer")
         except asyncio.CancelledError:
@@ -539,14 +567,14 @@ class Exchange:
         finally:
             self.task = None
             self.callback = None
-            self.connection.hub.done(self)
+            hub.done(self)
         if not (self.complete or self.gone):
             self._crash()
 
     def _crash(self) -> None:
         """Nothing sent yet: a 500. Otherwise the connection is cut, so that half an answer does not look whole."""
         self.gone = True
-        if self.started and not self.head:
+        if self.begun and not self.head:
             self.connection.transport.abort()
         else:
             self.connection.crashed()
@@ -616,9 +644,10 @@ class Exchange:
         """
         if self.gone:
             return
-        if self.started:
+        if self.begun:
             raise RuntimeError("a second head")
-        self.started = True
+        self.begun = True
+        self.status = status
         self.expects_continue = False
         if self.connection.closes_after(self):
             self.keep_alive = False
@@ -656,7 +685,7 @@ class Exchange:
         """Send a part of the body now; see the top of the file. Nothing happens once the caller is gone."""
         if self.gone:
             return True
-        if not self.started or self.complete:
+        if not self.begun or self.complete:
             raise RuntimeError("a part of a body before the head, or after the end")
         data, self.head = self.head, b""
         transport = self.connection.transport

@@ -1,11 +1,11 @@
 """One request and its answer: what the handlers of the fast lane are given.
 
-They answer through the server's own exchange (`scope["extensions"]["litellm"]`, see `connection.py`): plain functions
-instead of ASGI messages, and header lines that are encoded once. The management app behind them is plain ASGI.
+It is the server's own exchange (`connection.py`): plain functions instead of ASGI messages, and header lines that are
+encoded once. The management app behind the fast lane is plain ASGI.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from itertools import count
 from random import getrandbits
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +20,6 @@ if TYPE_CHECKING:  # there is a charge only if there is a store
     from litellm.proxy.meter import Charge
 
 Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 
 _PROCESS: Final = str(uuid4())[:24]
 _count: Final = count(getrandbits(47))
@@ -40,46 +36,47 @@ def _usable(given: bytes) -> str:
     return text if len(given) <= 128 and given.isascii() and text.isprintable() else new_call_id()
 
 
-class Exchange:
-    """`started` is when the app was called (seconds, monotonic); `call_id` names the exchange everywhere."""
+class Exchange(ServerExchange):
+    """`started` is when the gateway was called (seconds, monotonic); `call_id` names the exchange everywhere."""
 
-    __slots__ = (
-        "_wire", "call_id", "charge", "headers", "identity",
-        "model", "overhead_seconds", "receive", "scope", "send", "started", "status",
-        "upstream_seconds",
-    )  # fmt: skip
+    started = 0.0
+    call_id = ""
+    model = ""  # the group asked for, once it is known to exist
+    upstream_seconds = 0.0  # up to its answer, or a stream's first event; 0 until then
+    overhead_seconds = 0.0  # ours, up to the status line
+    identity: Identity = MASTER
+    charge: "Charge | None" = None  # what the call costs whom, if there are books
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, started: float) -> None:
-        self.scope = scope
-        self.send = send
-        self._wire: ServerExchange = scope["extensions"]["litellm"]
-        self.started = started
-        self.headers: dict[bytes, bytes] = self._wire.fields
-        given = self.headers.get(b"x-litellm-call-id")
+    def named(self) -> str:
+        """Gives the exchange its id: the caller's own, or a new one."""
+        given = self.fields.get(b"x-litellm-call-id")
         self.call_id = new_call_id() if given is None else _usable(given)
-        self.model = ""  # the group asked for, once it is known to exist
-        self.status = 0  # of the answer; 0 until its status line has gone out
-        self.upstream_seconds = 0.0  # up to its answer, or a stream's first event; 0 until then
-        self.overhead_seconds = 0.0  # ours, up to the status line
-        self.receive = receive
-        self.identity: Identity = MASTER
-        self.charge: Charge | None = None  # what the call costs whom, if there are books
+        return self.call_id
 
     def header(self, name: bytes) -> str | None:
-        value = self.headers.get(name)
+        value = self.fields.get(name)
         return None if value is None else value.decode("latin-1")
 
     def query(self, name: str) -> str | None:
         """The first value of a query parameter."""
-        query: bytes = self.scope["query_string"]
+        query = self.query_string
         return parse_qs(query.decode("latin-1")).get(name, [None])[0] if query else None
 
-    def cancel_on_hangup(self) -> None:
-        self._wire.cancel_on_hangup()
+    def whole_body(self, limit: int) -> bytes | None:
+        """The request's body if it is all there: nearly always it came with the head. Raises ProxyError 413."""
+        if self.more_body:
+            return None
+        parts, self.parts = self.parts, []
+        self.delivered = True
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(body) > limit:
+            raise _too_large(limit)
+        self.connection.room(self)
+        return body
 
     async def body(self, limit: int) -> bytes:
         """The request's body. Raises ProxyError 413 for more than `limit` bytes."""
-        length = self.headers.get(b"content-length")
+        length = self.fields.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > limit:
             raise _too_large(limit)
         parts: list[bytes] = []
@@ -95,25 +92,12 @@ class Exchange:
             more = message["more_body"]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def answer(self, status: int, fields: bytes, body: bytes) -> None:
-        """A whole answer; its length is added. `fields` are header lines, each with its line end."""
-        self.status = status
-        self._wire.answer(status, fields, body)
-
-    def begin(self, status: int, fields: bytes) -> None:
-        """The head of an answer whose parts follow by `write`."""
-        self.status = status
-        self._wire.begin(status, fields)
-
-    def write(self, part: bytes) -> bool:
-        """A part of the answer, now. False: the caller does not keep up; `room` returns when it does again."""
-        return self._wire.write(part)
-
     async def room(self) -> None:
+        """`write` returned False, the caller does not keep up: returns when it does again."""
         await self.send({"type": "http.response.body", "body": b"", "more_body": True})
 
     def end(self) -> None:
-        self._wire.write(b"", False)
+        self.write(b"", False)
 
 
 def _too_large(limit: int) -> ProxyError:

@@ -1,7 +1,7 @@
 """The hot path: an inference request, from the caller's bytes to the answer, on one screen.
 
-Nothing here catches anything: exceptions become answers in `app.py`. `serve` returns the answer instead of sending it,
-so that a long stream holds on to its own call only and not to the config it began under.
+Nothing here catches anything: exceptions become answers in `app.py`. `serve` returns a stream instead of relaying it,
+so that a long one holds on to its own call only and not to the config it began under.
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # there are books only if there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.meter import Charge
 
-Sending = Callable[[], Awaitable[None]]
+Streaming = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +55,24 @@ _STEERING: Final = {
 
 async def serve(
     snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None"
-) -> Sending:
-    """Raises whatever is to become an error answer."""
-    identity = snapshot.auth.identify(exchange.headers, books.keys if books is not None else None)
+) -> Streaming | None:
+    """Answers, or returns the stream that is the answer. Raises whatever is to become an error."""
+    identity = snapshot.auth.identify(exchange.fields, books.keys if books is not None else None)
     exchange.cancel_on_hangup()
-    raw = await exchange.body(snapshot.max_body)
+    raw = exchange.whole_body(snapshot.max_body)
+    if raw is None:
+        raw = await exchange.body(snapshot.max_body)
     named = route.model or exchange.query("model")
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
     asked = ask.model
     if identity is not MASTER:
-        _check(identity, ask, exchange.scope["path"])
+        _check(identity, ask, exchange.path)
     group = snapshot.router.deployments.group(ask.model)
     if not group:
         raise body.unknown_model(route.path, asked)
     exchange.model = group[0].model_name
-    if not _STEERING.keys().isdisjoint(exchange.headers):
+    if not _STEERING.keys().isdisjoint(exchange.fields):
         ours = {**_steered(exchange), **ours}
     if ours:
         clientside.refuse(ours, group)
@@ -83,10 +85,11 @@ async def serve(
         splicer = Splicer(asked, read.usage_wanted, streamed.result.decode)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
     served = await snapshot.router.send(ask, group, retries)
-    return partial(_answer, exchange, served, asked, metrics)
+    _answer(exchange, served, asked, metrics)
+    return None
 
 
-async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
+def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
     reply = served.result
     wire = reply.wire
     exchange.upstream_seconds = reply.seconds
@@ -165,4 +168,4 @@ def _wanted(exchange: Exchange, ask: Ask, identity: Identity) -> Wanted:
 
 
 def _steered(exchange: Exchange) -> Json:
-    return {name: exchange.header(header) for header, name in _STEERING.items() if header in exchange.headers}
+    return {name: exchange.header(header) for header, name in _STEERING.items() if header in exchange.fields}

@@ -44,7 +44,7 @@ def _models(gateway: Serving, exchange: Exchange) -> None:
 
 
 def _model(gateway: Serving, exchange: Exchange) -> None:
-    name = exchange.scope["path"].partition("/models/")[2]
+    name = exchange.path.partition("/models/")[2]
     if exchange.identity.access.refusing(name) or not gateway.snapshot.router.deployments.group(name):
         raise ProxyError(404, f"The model '{name}' does not exist", "not_found_error", "model")
     _json(exchange, model_row(name))

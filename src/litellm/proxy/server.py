@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from litellm.proxy.connection import Bounds, Connection, Hub, Message, Scope
+from litellm.proxy.connection import Bounds, Connection, Hub
 
 try:
     import resource
@@ -90,13 +90,9 @@ class Worker:
 
 
 class Service(Protocol):
-    """What a factory makes: the app, and how it changes and ends."""
+    """What a factory makes: an app, of ASGI or with `handle` (see connection.py), and how it changes and ends."""
 
     version: str
-
-    async def __call__(
-        self, scope: Scope, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]], /
-    ) -> None: ...
 
     async def reload(self) -> None:
         """Build the new, swap, and set `version`. Raises, with a message for the operator, and the old goes on."""

@@ -44,29 +44,24 @@ class Router:
 
     async def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Served[Reply]:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again."""
-        return await self._run(ask, group, self._engine.send, num_retries)
+        deployment = group[0] if len(group) == 1 else first(group, random())
+        try:
+            return Served(await self._engine.send(deployment.call(ask)), deployment)
+        except e.LiteLLMError as error:
+            return await self._again(ask, group, self._engine.send, [Failure(deployment, error)], num_retries)
 
     async def stream(
         self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None
     ) -> Served[EventStream]:
         """As `send`; a stream whose first event has come is never tried again."""
-        return await self._run(ask, group, self._open, num_retries)
+        deployment = group[0] if len(group) == 1 else first(group, random())
+        try:
+            return Served(await self._open(deployment.call(ask)), deployment)
+        except e.LiteLLMError as error:
+            return await self._again(ask, group, self._open, [Failure(deployment, error)], num_retries)
 
     def _open(self, call: Call) -> Awaitable[EventStream]:
         return self._engine.stream(call, self._commit_seconds)
-
-    async def _run(
-        self,
-        ask: Ask,
-        group: tuple[Deployment, ...],
-        attempt: Callable[[Call], Awaitable[T]],
-        num_retries: int | None,
-    ) -> Served[T]:
-        deployment = first(group, random())
-        try:
-            return Served(await attempt(deployment.call(ask)), deployment)
-        except e.LiteLLMError as error:
-            return await self._again(ask, group, attempt, [Failure(deployment, error)], num_retries)
 
     async def _again(
         self,

@@ -36,7 +36,7 @@ class Admin:
         assert self._loading is not None
         app = await asyncio.shield(self._loading)
         exchange.cancel_on_hangup()
-        scope: dict[str, Any] = {**exchange.scope, IDENTITY: exchange.identity}
+        scope: dict[str, Any] = {**exchange.scope(), IDENTITY: exchange.identity}
         head = scope["method"] == "HEAD"
         if head:
             scope["method"] = "GET"
