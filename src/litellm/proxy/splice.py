@@ -49,12 +49,14 @@ class Form:
             return b"", 0, start
         end = first.end()
         if end == len(data):  # one event in the packet: the usual case while a model is writing
-            texts = [first[1]]
-        else:
-            texts = self._text.findall(data, start, data.rfind(self._tail) + len(self._tail))
-            end = start + len(texts) * self._frame + sum(map(len, texts))
+            text = first[1]
+            if data.endswith(self._tail) and _is_utf8(text):
+                return self._new_head + text + self._new_tail, 1, end
+            return b"", 0, start
+        texts = self._text.findall(data, start, data.rfind(self._tail) + len(self._tail))
+        end = start + len(texts) * self._frame + sum(map(len, texts))
         # The expression skips the heads unread; this proves that each of them is the one we know.
-        if self._head + self._between.join(texts) + self._tail != data[start:end] or not _is_utf8(texts):
+        if self._head + self._between.join(texts) + self._tail != data[start:end] or not _is_utf8(b" ".join(texts)):
             return b"", 0, start
         return self._new_head + self._new_between.join(texts) + self._new_tail, len(texts), end
 
@@ -249,12 +251,11 @@ def _growing_text(data: bytes, chunk: Json) -> tuple[int, int] | None:
     return None
 
 
-def _is_utf8(texts: list[bytes]) -> bool:
-    joined = b" ".join(texts)
-    if joined.isascii():
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
         return True
     try:
-        joined.decode()
+        text.decode()
     except UnicodeDecodeError:
         return False
     return True
