@@ -21,13 +21,21 @@ UPSTREAMS = ("upstream", "slow upstream")
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of load. `goal` is the multiple of `unit` that ours should stay within; `subjects` run it."""
+    """One kind of load. `goal` is the multiple of `unit` that ours should stay within; `subjects` run it.
+
+    `full` is the goal with everything on; without one it is the same.
+    """
 
     title: str
     run: Callable[[Subject, int], Figures]
     subjects: tuple[str, ...]
     unit: str
     goal: float | None
+    full: float | None = None
+
+
+FULL = ("sqlite", "postgres")
+"""Subjects that have everything on: a virtual key with all limits, spend recorded."""
 
 
 def _wrk(model: str, connections: int, *, stream: bool = False) -> Callable[[Subject, int], Figures]:
@@ -41,12 +49,14 @@ def _events(subject: Subject, seconds: int) -> Figures:
 
 
 ROWS = (
-    Row("chat, 64 connections", _wrk("chat", 64), ("floor", "nginx", "no key", "key", "peer"), "floor", 2.8),
+    Row("chat, 64 connections", _wrk("chat", 64), ("floor", "nginx", "no key", "key", *FULL, "peer"),
+        "floor", 2.8, 3.3),
     Row("chat, 1 connection", _wrk("chat", 1), ("upstream", "nginx", "key"), "floor", None),
     Row("103-event stream in one burst, 16 connections", _wrk("burst", 16, stream=True),
-        ("nginx", "key", "peer"), "floor", 6.0),
-    Row("answer after 50 ms, 250 connections", _wrk("delay", 250), ("nginx", "key"), "nginx", 4.0),
-    Row("128 streams of 100 separate events/s, per event", _events, ("slow upstream", "nginx", "key"), "nginx", 1.5),
+        ("nginx", "key", *FULL, "peer"), "floor", 6.0),
+    Row("answer after 50 ms, 250 connections", _wrk("delay", 250), ("nginx", "key", *FULL), "nginx", 4.0),
+    Row("128 streams of 100 separate events/s, per event", _events,
+        ("slow upstream", "nginx", "key", "sqlite"), "nginx", 1.5),
 )  # fmt: skip
 
 
@@ -70,7 +80,8 @@ def print_table(subjects: dict[str, Subject], figures: dict[tuple[str, str], Fig
         unit = floor if row.unit == "floor" else figures[row.title, "nginx"].cpu_us
         for name in row.subjects:
             if (taken := figures.get((row.title, name))) is not None:
-                goal = f"{row.goal} x {row.unit}" if row.goal and name in ("key", "no key") else ""
+                bound = (row.full if name in FULL else None) or row.goal
+                goal = f"{bound} x {row.unit}" if bound and name in ("key", "no key", *FULL) else ""
                 cost = "| - | - " if name in UPSTREAMS else f"| {taken.cpu_us:.0f} | {taken.cpu_us / unit:.2f} "
                 memory = "-" if name in UPSTREAMS else f"{taken.rss_mb:.0f}"
                 print(
@@ -121,7 +132,15 @@ def main() -> None:
             "nginx": stack.enter_context(servers.proxy(where, ports)),
             "no key": stack.enter_context(servers.gateway("ours, no key", where / "open", ports, key=False)),
             "key": stack.enter_context(servers.gateway("ours, master key", where / "key", ports, key=True)),
+            "sqlite": stack.enter_context(
+                servers.everything_on("ours, everything on, SQLite", where / "sqlite", ports)
+            ),
         }
+        with contextlib.suppress(ImportError):
+            url = stack.enter_context(servers.postgres())
+            subjects["postgres"] = stack.enter_context(
+                servers.everything_on("ours, everything on, Postgres", where / "postgres", ports, url)
+            )
         nobody = subjects["floor"].process  # stands in: nobody is measured
         subjects["upstream"] = Subject("none: the upstream itself", nobody, ports.fast, by_path=True)
         subjects["slow upstream"] = Subject("none: the upstream itself", nobody, ports.slow, by_path=True)

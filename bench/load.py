@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final, Self
 
 from bench import machine
-from bench.servers import KEY, ROOT, Subject
+from bench.servers import ROOT, Subject
 
 _UNITS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
@@ -35,7 +35,7 @@ class Figures:
 def requests(subject: Subject, model: str, *, connections: int, seconds: int, stream: bool = False) -> Figures:
     """wrk, one thread, on the load's core."""
     pids = machine.family(subject.process.pid)
-    env = dict(os.environ, MODEL=model, KEY=KEY, STREAM="1" if stream else "0")
+    env = dict(os.environ, MODEL=model, KEY=subject.key, STREAM="1" if stream else "0")
     script = str(Path(__file__).parent / "chat.lua")
     url = f"http://127.0.0.1:{subject.port}{subject.path(model)}"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, "--latency", "--timeout", "30s", url]
@@ -59,7 +59,7 @@ def events(subject: Subject, *, streams: int, seconds: float) -> Figures:
     """Streams of separate events, read by bench.events; CPU per event, latency as the delay of an event."""
     pids = machine.family(subject.process.pid)
     address = f"127.0.0.1:{subject.port}"
-    command = [sys.executable, "-m", "bench.events", address, subject.path("events"), "events", KEY]
+    command = [sys.executable, "-m", "bench.events", address, subject.path("events"), "events", subject.key]
     reader = subprocess.Popen(
         machine.pinned(machine.LOAD_CPU, [*command, str(streams), str(seconds)]),
         env=dict(os.environ, PYTHONPATH=str(ROOT)),

