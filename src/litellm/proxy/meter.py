@@ -6,6 +6,7 @@ exactly once, whatever becomes of the call, and before its last byte goes to the
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from litellm import exceptions as e
@@ -27,6 +28,7 @@ BYTES_PER_MESSAGE: Final = 32
 """What the roles and borders of a message may add to its tokens, at most (strict budgets)."""
 USUAL_ANSWER: Final = 256
 """Tokens that a model is taken to answer with until it has; then its recent mean."""
+DAY: Final = 86_400_000  # milliseconds
 _RECENT: Final = 0.1  # how much the last answer counts in it
 HUNG_UP: Final = "499 ClientDisconnected"
 
@@ -67,7 +69,7 @@ class Meter:
         now = self.clock()
         row = SpendRow(
             call_id=ask.call_id,
-            day=datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%d"),
+            day=_day(now // DAY),
             admitted_at=now,
             call_type=ask.op,
             status="unknown",
@@ -241,6 +243,12 @@ class Charge:
             if standing is not None:
                 lines.append(_standing(name, standing))
         return b"".join(lines)
+
+
+@lru_cache(maxsize=4)
+def _day(number: int) -> str:
+    """UTC's, by how many days have passed since 1970."""
+    return datetime.fromtimestamp(number * (DAY // 1000), UTC).strftime("%Y-%m-%d")
 
 
 def _standing(name: bytes, standing: Standing) -> bytes:

@@ -18,9 +18,10 @@ from litellm.types.accounts import SpendRow
 
 _NAMES: Final = tuple(one.name for one in fields(SpendRow))
 _VALUES: Final[Callable[[SpendRow], tuple[Any, ...]]] = attrgetter(*_NAMES)
-_TYPES: Final = {BigInteger: "bigint", Boolean: "boolean", Text: "text"}
+_TYPES: Final[dict[type[Any], str]] = {BigInteger: "bigint", Boolean: "boolean", Text: "text"}
 """Postgres's of a column; every other kind is JSON."""
-_JSON: Final = tuple(place for place, name in enumerate(_NAMES) if type(SPEND_LOG.c[name].type) not in _TYPES)
+def _kind(name: str) -> str:
+    return _TYPES.get(type(SPEND_LOG.c[name].type), "jsonb")
 
 
 def _column(name: str) -> str:
@@ -33,7 +34,7 @@ def _for_sqlite() -> str:
 
 
 def _for_postgres() -> str:
-    kinds = [_TYPES.get(type(SPEND_LOG.c[name].type), "jsonb") for name in _NAMES]
+    kinds = [_kind(name) for name in _NAMES]
     arrays = [f"${i}::{'text' if kind == 'jsonb' else kind}[]" for i, kind in enumerate(kinds, 1)]
     values = [f"{_column(n)}::jsonb" if kind == "jsonb" else _column(n) for n, kind in zip(_NAMES, kinds, strict=True)]
     columns = ", ".join(map(_column, _NAMES))
@@ -43,6 +44,7 @@ def _for_postgres() -> str:
     )
 
 
+_JSON: Final = tuple(place for place, name in enumerate(_NAMES) if _kind(name) == "jsonb")
 _SQLITE: Final = _for_sqlite()
 _POSTGRES: Final = _for_postgres()
 
@@ -51,7 +53,7 @@ async def insert(connection: AsyncConnection, rows: Sequence[SpendRow], postgres
     """All of them. Raises sqlalchemy's IntegrityError if one is there already, or has no partition."""
     made = [_flat(_VALUES(row)) for row in rows]
     if postgres:
-        await connection.exec_driver_sql(_POSTGRES, tuple(map(list, zip(*made, strict=True))))
+        await connection.exec_driver_sql(_POSTGRES, tuple(list(column) for column in zip(*made, strict=True)))
     else:
         await connection.exec_driver_sql(_SQLITE, made)
 

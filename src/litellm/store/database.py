@@ -21,6 +21,10 @@ BUSY_SECONDS: Final = 30.0
 """How long a writer of SQLite waits for another one."""
 ANSWER_SECONDS: Final = 30.0
 """How long Postgres may take to connect, or to answer a statement."""
+# The cache (KiB) holds the pages of the spend log's indexes that a batch touches; a checkpoint waits for 8,000 pages.
+_PRAGMAS: Final = (
+    "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16384", "wal_autocheckpoint=8000",
+)  # fmt: skip
 _LOCK: Final = 0x6C6974656C6C6D  # the advisory lock of migrations: "litellm"
 _THEIRS: Final = "LiteLLM_VerificationToken"
 
@@ -87,7 +91,7 @@ def _sqlite(data_dir: Path) -> AsyncEngine:
         connection.isolation_level = None  # transactions begin where we say so, below
         cursor = connection.cursor()
         # A commit is in the kernel's hands before it returns; a power cut may cost the last ones, never the file.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

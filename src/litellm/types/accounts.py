@@ -234,6 +234,8 @@ MAX_TEXT: Final = 256
 def storable(text: str) -> str:
     """What a caller wrote, as every database takes it: NULs and lone surrogates would be refused, and would hold up
     all that stands behind them in the journal."""
+    if text.isprintable() and len(text) <= MAX_TEXT:
+        return text
     return "".join(char if char.isprintable() else "?" for char in text[:MAX_TEXT])
 
 

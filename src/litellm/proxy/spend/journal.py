@@ -25,6 +25,7 @@ ROTATE_AT: Final = 64 * 1024 * 1024
 SUFFIX: Final = ".log"
 _NAMES: Final = tuple(one.name for one in fields(SpendRow))
 _VALUES: Final = attrgetter(*_NAMES)
+_FINAL: Final = b'["f",'
 _TUPLES: Final = frozenset({"tags", "charged"})
 
 
@@ -135,9 +136,7 @@ def read(path: Path, start: int, dead: bool = False, most: int = 1 << 20) -> Par
         size = file.seek(0, os.SEEK_END)
     end = start + data.rfind(b"\n") + 1
     part = Part(end, [], [])
-    for kind, values in _lines(data[: end - start], part):
-        if kind == "f":
-            part.finals.append(_row(values))
+    part.finals = [_row(values) for _, values in _lines(data[: end - start], part, finals_only=True)]
     if dead and (end == size or start + len(data) >= size):
         part.end = size + 1  # past a torn last line, which is nobody's; and its open calls are settled
         part.unsettled = _unsettled(path)
@@ -157,11 +156,13 @@ def _unsettled(path: Path) -> list[SpendRow]:
     return [_row(values) for values in found.values()]
 
 
-def _lines(data: bytes, part: Part) -> Iterator[tuple[str, list[Any]]]:
+def _lines(data: bytes, part: Part, finals_only: bool = False) -> Iterator[tuple[str, list[Any]]]:
     for line in data.split(b"\n")[:-1]:
         crc, _, body = line.partition(b" ")
         if crc != b"%08x" % crc32(body):
             part.damaged += 1
+            continue
+        if finals_only and not body.startswith(_FINAL):
             continue
         kind, *values = orjson.loads(body)
         yield kind, values
