@@ -139,7 +139,7 @@ class Records(Protocol):
         """
         ...
 
-    def scan(self, kind: type[R], size: int = 500) -> AsyncIterator[tuple[R, ...]]:
+    def scan(self, kind: type[R], size: int = 2_000) -> AsyncIterator[tuple[R, ...]]:
         """Every row, in pages: for the start."""
         ...
 

@@ -53,7 +53,7 @@ class MemoryRecords:
         self._audit += audit
         return self._version
 
-    async def scan(self, kind: type[R], size: int = 5000) -> AsyncIterator[tuple[R, ...]]:
+    async def scan(self, kind: type[R], size: int = 2_000) -> AsyncIterator[tuple[R, ...]]:
         table = cast("dict[str, R]", self._tables[KIND_OF[kind]])
         ids = sorted(table)
         for begin in range(0, len(ids), size):

@@ -68,13 +68,14 @@ class SqlRecords:
             await connection.execute(delete(CHANGES).where(CHANGES.c.kind == kind, CHANGES.c.row_id == row_id))
             await connection.execute(insert(CHANGES).values(kind=kind, row_id=row_id, version=version, gone=gone))
 
-    async def scan(self, kind: type[R], size: int = 500) -> AsyncIterator[tuple[R, ...]]:
+    async def scan(self, kind: type[R], size: int = 2_000) -> AsyncIterator[tuple[R, ...]]:
         table = RECORDS[KIND_OF[kind]]
+        names = table.columns.keys()  # a row's own mapping takes four times as long
         after = ""
         while True:
             wanted = select(table).where(table.c.id > after).order_by(table.c.id).limit(size)
             async with self._database.reading() as connection:
-                rows = tuple(kind(**row._mapping) for row in await connection.execute(wanted))  # pyright: ignore[reportPrivateUsage]
+                rows = tuple(kind(**dict(zip(names, row, strict=True))) for row in await connection.execute(wanted))
             if rows:
                 yield rows
             if len(rows) < size:

@@ -7,9 +7,10 @@ nothing (hard-parts 7). So a key's row is JSON until somebody shows the key; the
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, tzinfo
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -37,6 +38,9 @@ POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE: Final = 5.0
 _KINDS: Final[tuple[type[Row], ...]] = (User, Team, Organization, Member, Budget, EndUser, Tag)
 _DEFAULTS: Final[Mapping[str, Any]] = {one.name: getattr(Key(id=""), one.name) for one in fields(Key)}
+_NAMES: Final = tuple(_DEFAULTS)
+_PLAIN: Final = tuple(_DEFAULTS.values())
+_VALUES: Final[Callable[[Key], tuple[Any, ...]]] = attrgetter(*_NAMES)
 _TUPLES: Final = frozenset(name for name, value in _DEFAULTS.items() if isinstance(value, tuple))
 
 _log: Final = logging.getLogger("litellm.proxy")
@@ -44,7 +48,9 @@ _log: Final = logging.getLogger("litellm.proxy")
 
 def pack(key: Key) -> bytes:
     """What differs from a plain key, as JSON."""
-    said = orjson.dumps({name: value for name in _DEFAULTS if (value := getattr(key, name)) != _DEFAULTS[name]})
+    said = orjson.dumps(
+        {name: value for name, value, plain in zip(_NAMES, _VALUES(key), _PLAIN, strict=True) if value != plain}
+    )
     return bytes(bytearray(said))  # a copy: what orjson returns keeps its working space, 4 KB
 
 
