@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litellm._version import version
 from litellm.proxy import routes
-from litellm.proxy.admin import health, keys, models, openapi, spend
+from litellm.proxy.admin import audit, budgets, customers, health, keys, models, openapi, spend, tags
 from litellm.proxy.errors import ProxyError
 from litellm.types.calls import Json
 
@@ -48,7 +48,8 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(keys.router)
-    app.include_router(spend.router)
+    for part in (customers, budgets, tags, spend, audit):
+        app.include_router(part.router)
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

@@ -17,7 +17,11 @@ TAGS: Final = {
     "inference": "Calls of models, as OpenAI's clients make them.",
     "models": "Which models there are, and what stands behind them.",
     "keys": "Virtual keys: who may call what, how often, and for how much.",
+    "customers": "End users: those whom the `user` field of a request names.",
+    "budgets": "Limits with a name, shared by those that refer to it.",
+    "tags": "Limits for the tags of requests.",
     "spend": "What calls have cost.",
+    "audit": "Who changed what, and when.",
     "health": "Is it alive, can it serve, does every endpoint answer?",
     "docs": "This description.",
 }

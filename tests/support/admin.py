@@ -1,0 +1,76 @@
+"""Asking a gateway's management routes, and making calls that cost something."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any, Final
+
+from support.gateway import Gateway
+from support.upstream import UpstreamThread
+
+HI: Final = [{"role": "user", "content": "hi"}]
+INPUT, OUTPUT = 2_000, 10_000  # nano-dollars per token
+
+
+def config(upstream: UpstreamThread, *models: str, **general: Any) -> str:
+    """A config whose models are the upstream's `ok`, at INPUT and OUTPUT."""
+    prices = {"input_cost_per_token": INPUT / 1e9, "output_cost_per_token": OUTPUT / 1e9}
+    params = {"model": "openai/ok", "api_base": upstream.base_url, "api_key": "k", **prices}
+    return json.dumps(
+        {
+            "model_list": [{"model_name": name, "litellm_params": params} for name in models or ("m",)],
+            "general_settings": {"master_key": "sk-1234", **general},
+            "litellm_settings": {"num_retries": 0},
+        }
+    )
+
+
+def ask(gateway: Gateway, method: str, path: str, body: Any = None, key: str = "sk-1234") -> tuple[int, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    told = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(gateway.origin + path, data, told, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def get(gateway: Gateway, path: str) -> Any:
+    status, answer = ask(gateway, "GET", path)
+    assert status == 200, answer
+    return answer
+
+
+def post(gateway: Gateway, path: str, body: Any) -> Any:
+    status, answer = ask(gateway, "POST", path, body)
+    assert status == 200, answer
+    return answer
+
+
+def refused(gateway: Gateway, path: str, body: Any, method: str = "POST") -> tuple[int, str | None]:
+    """Status and the field that the error names."""
+    status, answer = ask(gateway, method, path, body)
+    assert status >= 400, answer
+    return status, answer["error"]["param"]
+
+
+def chat(gateway: Gateway, model: str = "m", key: str = "sk-1234", **more: Any) -> tuple[int, Any]:
+    return ask(gateway, "POST", "/v1/chat/completions", {"model": model, "messages": HI, **more}, key)
+
+
+def cost_of(answer: Any) -> float:
+    usage = answer["usage"]
+    return (usage["prompt_tokens"] * INPUT + usage["completion_tokens"] * OUTPUT) / 1e9
+
+
+def until(found: Callable[[], Any], seconds: float = 20) -> Any:
+    """What `found` gives, once it is true."""
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+    return value
