@@ -18,7 +18,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litellm._version import version
 from litellm.proxy import routes
-from litellm.proxy.admin import audit, budgets, customers, health, keys, models, openapi, spend, tags
+from litellm.proxy.admin import (
+    audit,
+    budgets,
+    credentials,
+    customers,
+    deployments,
+    health,
+    keys,
+    models,
+    openapi,
+    spend,
+    tags,
+)
 from litellm.proxy.errors import ProxyError
 from litellm.types.calls import Json
 
@@ -48,7 +60,7 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(keys.router)
-    for part in (customers, budgets, tags, spend, audit):
+    for part in (deployments, credentials, customers, budgets, tags, spend, audit):
         app.include_router(part.router)
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)

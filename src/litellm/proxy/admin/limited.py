@@ -16,9 +16,10 @@ from litellm.catalog.cost import NANO, dollars
 from litellm.proxy.admin.desk import Desk, iso
 from litellm.proxy.admin.keys import Count, Dollars, Name, Object, seconds
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.shelf import shown
 from litellm.proxy.spend.periods import period
 from litellm.store.base import Change, Delete, Insert, Missing, Taken, Unstorable, Update
-from litellm.types.accounts import KIND_OF, Budget, Limited, Row
+from litellm.types.accounts import KIND_OF, Budget, Limited, Model, Row
 from litellm.types.calls import Json
 
 R = TypeVar("R", bound=Row)
@@ -208,9 +209,11 @@ def stamps(desk: Desk) -> Json:
 
 
 def plain(row: Row | None) -> Json | None:
-    """What the audit log keeps: what was said of the row. A credential's values are left out, sealed as they are."""
+    """What the audit log keeps: what was said of the row, secrets left out, sealed though they are."""
     if row is None:
         return None
+    if isinstance(row, Model):
+        row = replace(row, litellm_params=shown(row.litellm_params))
     told: dict[str, Any] = {}
     for one in fields(row):
         value = getattr(row, one.name)

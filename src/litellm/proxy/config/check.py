@@ -279,6 +279,8 @@ def _models_resolve(parts: Parts) -> Iterator[Finding]:
     custom = {row.provider for row in parts.litellm_settings.custom_provider_map or ()}
     for index, entry in parts.entries:
         given = entry.litellm_params
+        if given.litellm_credential_name:  # it may have the address
+            continue
         if given.model.endswith("/") or (given.custom_llm_provider or given.model.partition("/")[0]) in custom:
             continue
         try:
