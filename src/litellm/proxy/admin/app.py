@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from litellm._version import version
 from litellm.proxy import routes
 from litellm.proxy.admin import (
+    activity,
     audit,
     budgets,
     credentials,
@@ -30,6 +31,7 @@ from litellm.proxy.admin import (
     openapi,
     spend,
     tags,
+    totals,
 )
 from litellm.proxy.errors import ProxyError
 from litellm.types.calls import Json
@@ -60,7 +62,7 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(keys.router)
-    for part in (deployments, credentials, customers, budgets, tags, spend, audit):
+    for part in (deployments, credentials, customers, budgets, tags, spend, totals, activity, audit):
         app.include_router(part.router)
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)
