@@ -123,6 +123,11 @@ class Shelf:
 
     def sealed_values(self, name: str, given: Json) -> Json:
         """A credential's values as its row keeps them: sealed, all of them. Raises Refused."""
+        written = {one: value for one, value in given.items() if value is not None and not is_reference(value)}
+        try:
+            LitellmParams.model_validate({**written, "model": "openai/any"})
+        except ValidationError as error:
+            raise Refused(*problems_of(error)[0]) from None
         return {one: self._close(one, value, _about_value(name, one)) for one, value in given.items()}
 
     def _close(self, name: str, value: Any, about: str) -> Any:

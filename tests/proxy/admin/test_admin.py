@@ -148,6 +148,9 @@ def test_model_info_tells_what_is_no_secret(admin: Gateway) -> None:
     assert "temperature" in info["supported_openai_params"] and "messages" not in info["supported_openai_params"]
     assert "dimensions" in rows[3]["model_info"]["supported_openai_params"]
     assert asked(admin, "/v1/model/info")["data"] == rows
+    page = asked(admin, "/v2/model/info?page=2&size=5")
+    assert (page["data"], page["total_count"], page["total_pages"]) == (rows[5:], 7, 2)
+    assert asked(admin, "/v2/model/info?model=good")["data"] == rows[:2]
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,8 @@ def test_bad_parameters_are_named(gateway: Gateway, params: dict[str, Any], name
         ("POST", "/credentials", {"credential_name": "x"}, 422, "credential_values"),
         ("POST", "/credentials", {"credential_name": "x", "credential_values": {"api_key": OURS}},
          400, "credential_values.api_key"),
+        ("POST", "/credentials", {"credential_name": "x", "credential_values": {"api_base": "nowhere"}},
+         400, "credential_values.api_base"),
         ("GET", "/credentials/by_name/nobody", None, 404, "name"),
         ("PATCH", "/credentials/nobody", {}, 404, "name"),
         ("DELETE", "/credentials/nobody", None, 404, "name"),

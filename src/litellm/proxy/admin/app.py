@@ -34,6 +34,7 @@ from litellm.proxy.admin import (
     totals,
 )
 from litellm.proxy.errors import ProxyError
+from litellm.store.base import StoreDown, Unstorable
 from litellm.types.calls import Json
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def make(gateway: "Gateway") -> FastAPI:
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(StoreDown, _down)
+    app.add_exception_handler(Unstorable, _unstorable)
     app.add_middleware(_Raising)
     return app
 
@@ -132,5 +135,15 @@ async def _refused(request: Request, error: Any) -> Response:
     """What routing itself refuses: an unknown path, or a method that a path does not take."""
     if error.status_code == 404:
         return Response(b'{"detail":"Not Found"}', 404, media_type="application/json")
+    if error.status_code != 405:
+        raise ProxyError(error.status_code, error.detail)
     allow: str = error.headers["Allow"]
     raise ProxyError(error.status_code, f"{request.scope['path']} takes {allow}", headers={"allow": allow})
+
+
+async def _down(request: Request, error: Any) -> Response:
+    raise ProxyError(503, str(error), "no_db_connection")
+
+
+async def _unstorable(request: Request, error: Any) -> Response:
+    raise ProxyError(400, str(error), param=error.name)

@@ -6,7 +6,7 @@ What is shown is named here, field by field: a parameter that nobody here knows 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Query, Request
 
 from litellm.catalog import cost, models, tokens
 from litellm.catalog import params as names
@@ -50,9 +50,7 @@ router = APIRouter(tags=["models"], responses=schemas.INVALID)
 async def model_info(request: Request, litellm_model_id: str | None = None) -> Json:
     """Every row of the config's `model_list`, and those of the store; or the one with this id. A row whose `model_info`
     has an `error` is not served."""
-    gateway: Gateway = request.app.state.gateway
-    rows = [_row(deployment, params) for deployment, params in _deployments(request)]
-    rows += [_left_out(one) for one in gateway.snapshot.left_out]
+    rows = _rows(request)
     if litellm_model_id is not None:
         rows = [row for row in rows if row["model_info"]["id"] == litellm_model_id]
         if not rows:
@@ -60,6 +58,31 @@ async def model_info(request: Request, litellm_model_id: str | None = None) -> J
                 404, f"Model id = {litellm_model_id} not found", "not_found_error", param="litellm_model_id"
             )
     return {"data": rows}
+
+
+@router.get("/v2/model/info", summary="A page of deployments")
+async def model_info_page(
+    request: Request,
+    model: str | None = None,
+    page: Annotated[int, Query(ge=1, le=10**6)] = 1,
+    size: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> Json:
+    """`model` is a model_name; default: all."""
+    rows = [row for row in _rows(request) if model in (None, row["model_name"])]
+    return {
+        "data": rows[(page - 1) * size : page * size],
+        "total_count": len(rows),
+        "current_page": page,
+        "size": size,
+        "total_pages": -(-len(rows) // size),
+    }
+
+
+def _rows(request: Request) -> list[Json]:
+    """The deployments that are served, then those that are not."""
+    gateway: Gateway = request.app.state.gateway
+    rows = [_row(deployment, params) for deployment, params in _deployments(request)]
+    return rows + [_left_out(one) for one in gateway.snapshot.left_out]
 
 
 @router.get("/model_group/info", summary="Model groups")
