@@ -5,8 +5,23 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from litellm.proxy.admin import (
+    activity,
+    audit,
+    budgets,
+    credentials,
+    customers,
+    deployments,
+    spend,
+    tags,
+    totals,
+)
 from support.gateway import Gateway
 from support.upstream import UpstreamThread
 
@@ -27,13 +42,36 @@ def config(upstream: UpstreamThread, *models: str, **general: Any) -> str:
     )
 
 
+@cache
+def described() -> list[tuple[str, Any, TypeAdapter[Any]]]:
+    """(method, pattern of its path, answer) of the routes that say what they answer."""
+    found: list[tuple[str, Any, TypeAdapter[Any]]] = []
+    for part in (activity, audit, budgets, credentials, customers, deployments, spend, tags, totals):
+        for route in part.router.routes:
+            assert isinstance(route, APIRoute)
+            answer = TypeAdapter(route.responses[200]["model"])
+            found += [(method, route.path_regex, answer) for method in route.methods]
+    return found
+
+
+def check(method: str, path: str, answer: Any) -> None:
+    """Raises ValidationError for an answer that is not as OpenAPI says."""
+    for verb, pattern, model in described():
+        if verb == method and pattern.match(path.partition("?")[0]):
+            model.validate_python(answer)
+            return
+
+
 def ask(gateway: Gateway, method: str, path: str, body: Any = None, key: str = "sk-1234") -> tuple[int, Any]:
+    """Status and answer, which is as OpenAPI says."""
     data = None if body is None else json.dumps(body).encode()
     told = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(gateway.origin + path, data, told, method=method)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, json.load(answer)
+            said = json.load(answer)
+            check(method, path, said)
+            return answer.status, said
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 
 from litellm.catalog.cost import dollars
-from litellm.proxy.admin import schemas
+from litellm.proxy.admin import answers, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.window import DAY, Day, PageNumber, asked, listed, midnight
 from litellm.store.base import DaySpend, LogQuery
@@ -73,7 +73,7 @@ class _Part:
         self.keys.setdefault(one.group[4], Metrics()).add(one)
 
 
-@router.get("/user/daily/activity", summary="Users")
+@router.get("/user/daily/activity", summary="Users", **answers.of(answers.Daily))
 async def users(
     request: Request, start_date: Day, end_date: Day, page: PageNumber = 1, page_size: Days = 50,
     user_id: Names = None, model: str | None = None, api_key: str | None = None,
@@ -81,7 +81,7 @@ async def users(
     return await _answer(request, "user_id", user_id, _query(start_date, end_date, model, api_key), page, page_size)
 
 
-@router.get("/user/daily/activity/aggregated", summary="Users, on one page")
+@router.get("/user/daily/activity/aggregated", summary="Users, on one page", **answers.of(answers.Daily))
 async def users_aggregated(
     request: Request, start_date: Day, end_date: Day, user_id: Names = None, model: str | None = None,
     api_key: str | None = None,
@@ -89,7 +89,7 @@ async def users_aggregated(
     return await _answer(request, "user_id", user_id, _query(start_date, end_date, model, api_key), 1, ALL)
 
 
-@router.get("/team/daily/activity", summary="Teams")
+@router.get("/team/daily/activity", summary="Teams", **answers.of(answers.Daily))
 async def teams(
     request: Request, start_date: Day, end_date: Day, page: PageNumber = 1, page_size: Days = 50,
     team_ids: Names = None, model: str | None = None, api_key: str | None = None,
@@ -97,7 +97,7 @@ async def teams(
     return await _answer(request, "team_id", team_ids, _query(start_date, end_date, model, api_key), page, page_size)
 
 
-@router.get("/organization/daily/activity", summary="Organizations")
+@router.get("/organization/daily/activity", summary="Organizations", **answers.of(answers.Daily))
 async def organizations(
     request: Request, start_date: Day, end_date: Day, page: PageNumber = 1, page_size: Days = 50,
     organization_ids: Names = None, model: str | None = None, api_key: str | None = None,
@@ -106,8 +106,8 @@ async def organizations(
     return await _answer(request, "organization_id", organization_ids, query, page, page_size)
 
 
-@router.get("/customer/daily/activity", summary="End users")
-@router.get("/end_user/daily/activity", summary="End users")
+@router.get("/customer/daily/activity", summary="End users", **answers.of(answers.Daily))
+@router.get("/end_user/daily/activity", summary="End users", **answers.of(answers.Daily))
 async def customers(
     request: Request, start_date: Day, end_date: Day, page: PageNumber = 1, page_size: Days = 50,
     end_user_ids: Names = None, model: str | None = None, api_key: str | None = None,
@@ -116,7 +116,7 @@ async def customers(
     return await _answer(request, "end_user", end_user_ids, query, page, page_size)
 
 
-@router.get("/tag/daily/activity", summary="Tags")
+@router.get("/tag/daily/activity", summary="Tags", **answers.of(answers.Daily))
 async def tags(
     request: Request, start_date: Day, end_date: Day, page: PageNumber = 1, page_size: Days = 50,
     tags: Names = None, model: str | None = None, api_key: str | None = None,

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 
-from litellm.proxy.admin import schemas
+from litellm.proxy.admin import answers, schemas
 from litellm.proxy.admin.desk import desk_of, iso
 from litellm.proxy.errors import ProxyError
 from litellm.store.base import Audit
@@ -16,7 +16,7 @@ router = APIRouter(tags=["audit"], responses=schemas.INVALID)
 _COLUMNS: Final = {"changed_by": "actor", "action": "action", "table_name": "kind", "object_id": "row_id"}
 
 
-@router.get("/audit", summary="Changes, newest first")
+@router.get("/audit", summary="Changes, newest first", **answers.of(answers.Changes))
 async def audit(
     request: Request,
     page: Annotated[int, Query(ge=1, le=10**6)] = 1,
@@ -39,7 +39,7 @@ async def audit(
     }
 
 
-@router.get("/audit/{id}", summary="One change")
+@router.get("/audit/{id}", summary="One change", **answers.of(answers.Change))
 async def one(request: Request, id: str) -> Json:
     desk = await desk_of(request)
     rows, _ = await desk.records.audit(id=storable(id))

@@ -6,7 +6,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import limited, schemas
+from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.keys import Name
 from litellm.proxy.errors import ProxyError
@@ -42,14 +42,14 @@ class OneBudget(BaseModel):
 _FIELDS: Final = tuple(BudgetFields.model_fields)
 
 
-@router.post("/budget/new", summary="Name some limits")
+@router.post("/budget/new", summary="Name some limits", **answers.of(answers.Budget))
 async def new(request: Request, asked: NewBudget) -> Json:
     desk = await desk_of(request)
     row = Budget(id=asked.budget_id or str(uuid4()), **limited.row_values(asked, _FIELDS))
     return limited.shown_budget(await limited.insert(desk, row, "budget_id"))
 
 
-@router.post("/budget/info", summary="Some budgets")
+@router.post("/budget/info", summary="Some budgets", **answers.of(list[answers.Budget]))
 async def info(request: Request, asked: SomeBudgets) -> list[Json]:
     """Those that exist."""
     desk = await desk_of(request)
@@ -57,7 +57,7 @@ async def info(request: Request, asked: SomeBudgets) -> list[Json]:
     return [limited.shown_budget(there[id]) for id in dict.fromkeys(asked.budgets) if id in there]
 
 
-@router.get("/budget/list", summary="Budgets")
+@router.get("/budget/list", summary="Budgets", **answers.of(list[answers.Budget]))
 async def list_budgets(
     request: Request,
     page: Annotated[int, Query(ge=1, le=10**6)] = 1,
@@ -69,7 +69,7 @@ async def list_budgets(
     return [limited.shown_budget(row) for row in found.rows]
 
 
-@router.post("/budget/update", summary="Change a budget")
+@router.post("/budget/update", summary="Change a budget", **answers.of(answers.Budget))
 async def update(request: Request, asked: ChangedBudget) -> Json:
     """It holds at once for all that share it."""
     desk = await desk_of(request)
@@ -77,7 +77,7 @@ async def update(request: Request, asked: ChangedBudget) -> Json:
     return limited.shown_budget(await limited.update(desk, row, limited.row_values(asked, _FIELDS), "budget_id"))
 
 
-@router.post("/budget/delete", summary="Forget a budget")
+@router.post("/budget/delete", summary="Forget a budget", **answers.of(answers.Budget))
 async def delete(request: Request, asked: OneBudget) -> Json:
     """One that is in use stays: its rows would be without limits."""
     desk = await desk_of(request)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import limited, schemas
+from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.keys import Name, Object
 from litellm.proxy.errors import ProxyError
@@ -33,7 +33,7 @@ class ChangedCredential(BaseModel):
     credential_info: Object = Field(default={}, description="Those that are sent; null takes one away.")
 
 
-@router.post("/credentials", summary="Keep credentials under a name")
+@router.post("/credentials", summary="Keep credentials under a name", **answers.of(answers.Done))
 async def new(request: Request, asked: NewCredential) -> Json:
     """Without LITELLM_SALT_KEY nothing can be sealed, and nothing is kept."""
     desk = await desk_of(request)
@@ -43,7 +43,7 @@ async def new(request: Request, asked: NewCredential) -> Json:
     return {"success": True, "message": "Credential created successfully"}
 
 
-@router.get("/credentials", summary="Credentials, their values hidden")
+@router.get("/credentials", summary="Credentials, their values hidden", **answers.of(answers.Credentials))
 async def list_credentials(
     request: Request,
     page: Annotated[int, Query(ge=1, le=10**6)] = 1,
@@ -55,13 +55,13 @@ async def list_credentials(
     return {"success": True, "credentials": [_shown(row) for row in found.rows]}
 
 
-@router.get("/credentials/by_name/{name:path}", summary="One, its values hidden")
+@router.get("/credentials/by_name/{name:path}", summary="One, its values hidden", **answers.of(answers.Credential))
 async def by_name(request: Request, name: str) -> Json:
     desk = await desk_of(request)
     return _shown(await _found(desk, name))
 
 
-@router.patch("/credentials/{name:path}", summary="Change credentials")
+@router.patch("/credentials/{name:path}", summary="Change credentials", **answers.of(answers.Done))
 async def change(request: Request, name: str, asked: ChangedCredential) -> Json:
     """Deployments that name them use the new ones at once."""
     desk = await desk_of(request)
@@ -74,7 +74,7 @@ async def change(request: Request, name: str, asked: ChangedCredential) -> Json:
     return {"success": True, "message": "Credential updated successfully"}
 
 
-@router.delete("/credentials/{name:path}", summary="Forget credentials")
+@router.delete("/credentials/{name:path}", summary="Forget credentials", **answers.of(answers.Done))
 async def delete(request: Request, name: str) -> Json:
     """Those that a deployment names stay."""
     desk = await desk_of(request)

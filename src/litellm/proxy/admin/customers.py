@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import limited, schemas
+from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.keys import Name
 from litellm.proxy.errors import ProxyError
@@ -136,16 +136,16 @@ async def _shown(desk: Desk, rows: list[EndUser]) -> list[Json]:
     ]
 
 
-_ROUTES: Final[tuple[tuple[str, str, Any, str], ...]] = (
-    ("POST", "new", new, "Limits for an end user"),
-    ("GET", "info", info, "How an end user stands"),
-    ("GET", "list", list_customers, "End users with limits"),
-    ("POST", "update", update, "Change an end user's limits"),
-    ("POST", "delete", delete, "Forget end users' limits"),
-    ("POST", "block", block, "Serve some end users no more"),
-    ("POST", "unblock", unblock, "Serve them again"),
+_ROUTES: Final[tuple[tuple[str, str, Any, str, Any], ...]] = (
+    ("POST", "new", new, "Limits for an end user", answers.Customer),
+    ("GET", "info", info, "How an end user stands", answers.Customer),
+    ("GET", "list", list_customers, "End users with limits", list[answers.Customer]),
+    ("POST", "update", update, "Change an end user's limits", answers.Customer),
+    ("POST", "delete", delete, "Forget end users' limits", answers.DeletedCustomers),
+    ("POST", "block", block, "Serve some end users no more", answers.BlockedCustomers),
+    ("POST", "unblock", unblock, "Serve them again", answers.UnblockedCustomers),
 )
 
 for _prefix in ("/customer", "/end_user"):
-    for _verb, _name, _route, _summary in _ROUTES:
-        router.add_api_route(f"{_prefix}/{_name}", _route, methods=[_verb], summary=_summary)
+    for _verb, _name, _route, _summary, _answer in _ROUTES:
+        router.add_api_route(f"{_prefix}/{_name}", _route, methods=[_verb], summary=_summary, **answers.of(_answer))

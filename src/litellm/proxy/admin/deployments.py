@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from litellm import exceptions as e
-from litellm.proxy.admin import limited, schemas
+from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.keys import Name, Object
 from litellm.proxy.errors import ProxyError
@@ -55,7 +55,7 @@ class OneModel(BaseModel):
     id: Name
 
 
-@router.post("/model/new", summary="Add a deployment")
+@router.post("/model/new", summary="Add a deployment", **answers.of(answers.Model))
 async def new(request: Request, asked: NewModel) -> Json:
     """It is served by every worker within a second. With the id of one of the config's it takes its place."""
     desk = await desk_of(request)
@@ -70,7 +70,7 @@ async def new(request: Request, asked: NewModel) -> Json:
     return _shown(await limited.insert(desk, row, "model_info.id"))
 
 
-@router.post("/model/update", summary="Change a deployment")
+@router.post("/model/update", summary="Change a deployment", **answers.of(answers.Model))
 async def update(request: Request, asked: ChangedModel) -> Json:
     """`model_info.id` says which."""
     id = _id_in(asked.model_info)
@@ -79,24 +79,24 @@ async def update(request: Request, asked: ChangedModel) -> Json:
     return await _update(request, id, asked, "model_info.id")
 
 
-@router.patch("/model/{model_id}/update", summary="Change a deployment")
+@router.patch("/model/{model_id}/update", summary="Change a deployment", **answers.of(answers.Model))
 async def patch(request: Request, model_id: str, asked: ChangedModel) -> Json:
     return await _update(request, storable(model_id), asked, "model_id")
 
 
-@router.post("/model/delete", summary="Remove a deployment")
+@router.post("/model/delete", summary="Remove a deployment", **answers.of(answers.Message))
 async def delete(request: Request, asked: OneModel) -> Json:
     desk = await desk_of(request)
     await limited.delete(desk, [await _found(request, desk, asked.id, "id")], "id")
     return {"message": f"Model: {asked.id} deleted successfully"}
 
 
-@router.post("/model/block", summary="Let a deployment rest")
+@router.post("/model/block", summary="Let a deployment rest", **answers.of(answers.Model))
 async def block(request: Request, asked: OneModel) -> Json:
     return await _set_blocked(request, asked.id, True)
 
 
-@router.post("/model/unblock", summary="Let it serve again")
+@router.post("/model/unblock", summary="Let it serve again", **answers.of(answers.Model))
 async def unblock(request: Request, asked: OneModel) -> Json:
     return await _set_blocked(request, asked.id, False)
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
+from json import dumps
 from secrets import token_urlsafe
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -35,6 +36,7 @@ def _json(value: Json) -> Json:
     try:
         if b"\\u0000" in orjson.dumps(value):
             raise ValueError("has a NUL in a text, which no database keeps")
+        dumps(value, allow_nan=False)
     except TypeError as error:
         raise ValueError(f"cannot be stored: {error}") from None
     return value

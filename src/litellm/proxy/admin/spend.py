@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request
 
 from litellm.catalog.cost import dollars
-from litellm.proxy.admin import schemas
+from litellm.proxy.admin import answers, schemas
 from litellm.proxy.admin.desk import Desk, desk_of, iso
 from litellm.proxy.admin.window import (
     Day,
@@ -39,7 +39,11 @@ _NOT_KEPT: Final = (
 """Fields that clients expect, and whose values are not in the log."""
 
 
-@router.get("/spend/logs", summary="Calls, newest first; or what each day cost")
+@router.get(
+    "/spend/logs",
+    summary="Calls, newest first; or what each day cost",
+    **answers.of(list[answers.Call] | list[answers.LogDay]),
+)
 async def logs(
     request: Request,
     api_key: str | None = None,
@@ -77,8 +81,8 @@ async def _by_day(desk: Desk, query: LogQuery) -> list[Json]:
     ]
 
 
-@router.get("/spend/logs/v2", summary="A page of the log")
-@router.get("/spend/logs/ui", summary="A page of the log")
+@router.get("/spend/logs/v2", summary="A page of the log", **answers.of(answers.Calls))
+@router.get("/spend/logs/ui", summary="A page of the log", **answers.of(answers.Calls))
 async def page_of_logs(
     request: Request,
     api_key: str | None = None,
@@ -120,7 +124,7 @@ async def page_of_logs(
 _ORDERS: Final = {"startTime": "admitted_at", "spend": "spend", "model": "model"}
 
 
-@router.get("/spend/keys", summary="Keys by what they have spent")
+@router.get("/spend/keys", summary="Keys by what they have spent", **answers.of(list[answers.KeySpend]))
 async def keys(request: Request, limit: Limit = 100) -> list[Json]:
     """All that was ever spent under them, the dearest first; those that exist."""
     desk = await desk_of(request)
@@ -141,7 +145,7 @@ def _key(row: Key) -> Json:
     }
 
 
-@router.get("/spend/users", summary="Users by what they have spent")
+@router.get("/spend/users", summary="Users by what they have spent", **answers.of(list[answers.UserSpend]))
 async def users(request: Request, user_id: str | None = None, limit: Limit = 100) -> list[Json]:
     """All that was ever spent in their name, the dearest first; with or without a row of their own."""
     desk = await desk_of(request)
@@ -156,7 +160,7 @@ def _user(id: str, row: User | None, spend: float) -> Json:
     return {"user_id": id, **names, "max_budget": None if budget is None else dollars(budget), "spend": spend}
 
 
-@router.get("/spend/tags", summary="Tags by what was spent under them")
+@router.get("/spend/tags", summary="Tags by what was spent under them", **answers.of(list[answers.TagSpend]))
 async def tags(
     request: Request, start_date: Day | None = None, end_date: Day | None = None, limit: Limit = 100
 ) -> list[Json]:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import limited, schemas
+from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.keys import Name, Text
 from litellm.store.base import Query as StoreQuery
@@ -35,7 +35,7 @@ class OneTag(BaseModel):
 _FIELDS: Final = tuple(TagFields.model_fields)
 
 
-@router.post("/tag/new", summary="Limits for a tag")
+@router.post("/tag/new", summary="Limits for a tag", **answers.of(answers.TagDone))
 async def new(request: Request, asked: NamedTag) -> Json:
     desk = await desk_of(request)
     values = limited.row_values(asked, _FIELDS)
@@ -44,7 +44,7 @@ async def new(request: Request, asked: NamedTag) -> Json:
     return {"message": f"Tag {row.id} created successfully", "tag": (await _shown(desk, [row]))[0]}
 
 
-@router.post("/tag/info", summary="How some tags stand")
+@router.post("/tag/info", summary="How some tags stand", **answers.of(dict[str, answers.Tag]))
 async def info(request: Request, asked: SomeTags) -> Json:
     """By name; those that have a row."""
     desk = await desk_of(request)
@@ -53,7 +53,7 @@ async def info(request: Request, asked: SomeTags) -> Json:
     return {tag["name"]: tag for tag in await _shown(desk, rows)}
 
 
-@router.get("/tag/list", summary="Tags with limits")
+@router.get("/tag/list", summary="Tags with limits", **answers.of(list[answers.Tag]))
 async def list_tags(
     request: Request,
     page: Annotated[int, Query(ge=1, le=10**6)] = 1,
@@ -65,7 +65,7 @@ async def list_tags(
     return await _shown(desk, list(found.rows))
 
 
-@router.post("/tag/update", summary="Change a tag's limits")
+@router.post("/tag/update", summary="Change a tag's limits", **answers.of(answers.TagDone))
 async def update(request: Request, asked: NamedTag) -> Json:
     desk = await desk_of(request)
     values = limited.row_values(asked, _FIELDS)
@@ -75,7 +75,7 @@ async def update(request: Request, asked: NamedTag) -> Json:
     return {"message": f"Tag {row.id} updated successfully", "tag": (await _shown(desk, [changed]))[0]}
 
 
-@router.post("/tag/delete", summary="Forget a tag's limits")
+@router.post("/tag/delete", summary="Forget a tag's limits", **answers.of(answers.Message))
 async def delete(request: Request, asked: OneTag) -> Json:
     """What was spent under it stays in the log."""
     desk = await desk_of(request)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from litellm.catalog.cost import dollars
-from litellm.proxy.admin import schemas
+from litellm.proxy.admin import answers, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.keys import Text
 from litellm.proxy.admin.window import (
@@ -29,14 +29,14 @@ from litellm.types.calls import Json
 router = APIRouter(tags=["spend"], responses=schemas.INVALID)
 
 
-@router.get("/global/spend", summary="All that was ever spent")
+@router.get("/global/spend", summary="All that was ever spent", **answers.of(answers.Everything))
 async def everything(request: Request) -> Json:
     desk = await desk_of(request)
     sums = await desk.ledger.sums([], LogQuery())
     return {"spend": spend_of(sums[0]) if sums else 0.0, "max_budget": None}
 
 
-@router.get("/global/spend/logs", summary="What each day cost")
+@router.get("/global/spend/logs", summary="What each day cost", **answers.of(list[answers.DaySpend]))
 async def per_day(
     request: Request, api_key: str | None = None, start_date: Day | None = None, end_date: Day | None = None
 ) -> list[Json]:
@@ -45,7 +45,7 @@ async def per_day(
     return [{"date": one.day, "spend": spend_of(one)} for one in await desk.ledger.sums([], query, daily=True)]
 
 
-@router.get("/global/spend/keys", summary="The dearest keys")
+@router.get("/global/spend/keys", summary="The dearest keys", **answers.of(list[answers.DearKey]))
 async def keys(
     request: Request, limit: Limit = 10, start_date: Day | None = None, end_date: Day | None = None
 ) -> list[Json]:
@@ -64,7 +64,7 @@ async def keys(
     ]
 
 
-@router.get("/global/spend/models", summary="The dearest models")
+@router.get("/global/spend/models", summary="The dearest models", **answers.of(list[answers.DearModel]))
 async def models(
     request: Request, limit: Limit = 10, start_date: Day | None = None, end_date: Day | None = None
 ) -> list[Json]:
@@ -73,14 +73,16 @@ async def models(
     return [{"model": one.group[0], "total_spend": spend_of(one)} for one in found]
 
 
-@router.get("/global/spend/provider", summary="Providers by what was spent there")
+@router.get(
+    "/global/spend/provider", summary="Providers by what was spent there", **answers.of(list[answers.ProviderSpend])
+)
 async def providers(request: Request, start_date: Day | None = None, end_date: Day | None = None) -> list[Json]:
     desk = await desk_of(request)
     found = await dearest(desk, "provider", recent(desk, start_date, end_date), 1000)
     return [{"provider": one.group[0], "spend": spend_of(one)} for one in found if one.group[0] or one.total.spend]
 
 
-@router.get("/global/spend/teams", summary="Teams by day")
+@router.get("/global/spend/teams", summary="Teams by day", **answers.of(answers.Teams))
 async def teams(request: Request, start_date: Day | None = None, end_date: Day | None = None) -> Json:
     """What was spent without a team is under an empty name."""
     desk = await desk_of(request)
@@ -115,7 +117,7 @@ class EndUsersAsked(BaseModel):
     endTime: Text | None = None  # noqa: N815
 
 
-@router.post("/global/spend/end_users", summary="The dearest end users")
+@router.post("/global/spend/end_users", summary="The dearest end users", **answers.of(list[answers.DearEndUser]))
 async def end_users(request: Request, told: EndUsersAsked | None = None, limit: Limit = 100) -> list[Json]:
     desk = await desk_of(request)
     told = told or EndUsersAsked()
@@ -131,7 +133,7 @@ async def end_users(request: Request, told: EndUsersAsked | None = None, limit: 
     ]
 
 
-@router.get("/global/spend/tags", summary="The dearest tags")
+@router.get("/global/spend/tags", summary="The dearest tags", **answers.of(answers.DearTags))
 async def tags(
     request: Request,
     start_date: Day | None = None,
@@ -156,7 +158,9 @@ _GROUPS: Final = {"team": ("team_id", "teams", "team_name"), "customer": ("end_u
                   "api_key": ("key", "api_keys", "api_key")}  # fmt: skip
 
 
-@router.get("/global/spend/report", summary="Each day's spend by team, customer or key")
+@router.get(
+    "/global/spend/report", summary="Each day's spend by team, customer or key", **answers.of(list[answers.ReportDay])
+)
 async def report(
     request: Request,
     start_date: Day,
@@ -204,7 +208,7 @@ def _part(one: DaySpend) -> Json:
     }
 
 
-@router.post("/global/spend/reset", summary="Begin every key's and team's budget anew")
+@router.post("/global/spend/reset", summary="Begin every key's and team's budget anew", **answers.of(answers.Reset))
 async def reset(request: Request) -> Json:
     """What was spent stays in the log; it counts against nobody's budget any more."""
     desk = await desk_of(request)
@@ -226,13 +230,13 @@ async def _restart(desk: Desk, rows: Sequence[Limited]) -> None:
         await _restart(desk, [row for row in rows if row.id != gone.id])
 
 
-@router.get("/global/activity", summary="Calls and tokens of each day")
+@router.get("/global/activity", summary="Calls and tokens of each day", **answers.of(answers.Activity))
 async def activity(request: Request, start_date: Day, end_date: Day) -> Json:
     desk = await desk_of(request)
     return _activity(await desk.ledger.sums([], asked(start_date, end_date), daily=True))
 
 
-@router.get("/global/activity/model", summary="The same by model")
+@router.get("/global/activity/model", summary="The same by model", **answers.of(list[answers.ModelActivity]))
 async def activity_by_model(request: Request, start_date: Day, end_date: Day) -> list[Json]:
     """The busiest first."""
     desk = await desk_of(request)
