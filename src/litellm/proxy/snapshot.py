@@ -59,7 +59,7 @@ def build(
     """Raises ObjectError for a callback or handler that cannot be had, and APIError subclasses for a deployment of the
     config that cannot be resolved; the message names its model. One of the store is left out then."""
     general, routing = config.general_settings, config.router_settings
-    served, left_out = _served(config, _settings(config), environ, stock)
+    served, left_out = _served(config, _settings(config), environ, stock.over(config.credential_list))
     deployments = Deployments([deployment for _, deployment in served])
     retries = _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES)
     commit_seconds = _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
@@ -113,7 +113,7 @@ def reason_of(error: Exception) -> str:
 
 def check_stored(entry: ModelEntry, config: Config, environ: Mapping[str, str], stock: Stock) -> None:
     """Whether a deployment could be served beside those of the config. Raises NoCredential, LiteLLMError."""
-    _furnished(entry, config, _settings(config), environ, stock, in_store=True)
+    _furnished(entry, config, _settings(config), environ, stock.over(config.credential_list), in_store=True)
 
 
 def _furnished(

@@ -1,12 +1,12 @@
 """What the store adds to a config: deployments, and credentials that deployments refer to by name."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from litellm.proxy.config.schema import LitellmParams, ModelEntry
+from litellm.proxy.config.schema import CredentialEntry, LitellmParams, ModelEntry
 from litellm.types.calls import Json
 
 
@@ -29,6 +29,11 @@ class Stock:
     unusable: Mapping[str, str] = field(default_factory=dict[str, str])
     """Credentials that cannot be read, and why."""
     left_out: tuple[LeftOut, ...] = ()
+
+    def over(self, listed: Sequence[CredentialEntry]) -> "Stock":
+        """With the config's credentials, for names that the store does not have."""
+        own = {one.credential_name: one.credential_values for one in listed if one.credential_name not in self.unusable}
+        return replace(self, credentials={**own, **self.credentials})
 
 
 EMPTY: Final = Stock()

@@ -157,6 +157,26 @@ def test_a_credential_for_a_deployment_of_the_config(upstream: UpstreamThread, t
         assert chat(gateway)[0] == 200, "and after a new start"
 
 
+def test_credentials_of_the_config(upstream: UpstreamThread, tmp_path: Path) -> None:
+    values = {"api_key": "os.environ/OUTSIDE_KEY", "api_base": upstream.base_url}
+    text = json.dumps(
+        {
+            "model_list": [
+                {"model_name": name, "litellm_params": {"model": "openai/ok", "litellm_credential_name": name}}
+                for name in ("listed", "no-such")
+            ],
+            "credential_list": [{"credential_name": "listed", "credential_values": values}],
+            "general_settings": {"master_key": "sk-1234", "data_dir": str(tmp_path / "data")},
+        }
+    )
+    with Gateway(text, tmp_path, env=SALT) as gateway:
+        assert chat(gateway, "listed")[0] == 200 and sent_key(upstream) == "sk-from-outside"
+        assert "the credential 'no-such' does not exist" in gateway.log and "sk-from-outside" not in gateway.log
+        body = {"credential_name": "listed", "credential_values": {**values, "api_key": SECRET}}
+        post(gateway, "/credentials", body)
+        assert chat(gateway, "listed")[0] == 200 and sent_key(upstream) == SECRET
+
+
 def test_what_cannot_be_opened_is_left_out_and_the_gateway_goes_on(upstream: UpstreamThread, tmp_path: Path) -> None:
     text = config(upstream, data_dir=str(tmp_path / "data"))
     with Gateway(text, tmp_path, env=SALT) as gateway:

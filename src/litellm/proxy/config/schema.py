@@ -283,6 +283,17 @@ class ModelEntry(Section):
     )
 
 
+class CredentialEntry(Section):
+    """`credential_list[]`: credentials under a name, for deployments that say `litellm_credential_name`. One of
+    `/credentials` with this name takes its place."""
+
+    credential_name: Text = Field(description="Its name.")
+    credential_values: dict[str, Any] = Field(
+        repr=False, description="Parameters of deployments: `api_key`, `api_base`, `organization`."
+    )
+    credential_info: dict[str, Any] = Field(default_factory=dict[str, Any], description="For whoever reads the file.")
+
+
 class CustomProvider(Section):
     """One row of `custom_provider_map`."""
 
@@ -459,13 +470,14 @@ class ConfigFile(Section):
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        assistant_settings callback_settings credential_list files_settings finetune_settings guardrails mcp_servers
+        assistant_settings callback_settings files_settings finetune_settings guardrails mcp_servers
         prompts search_tools vector_store_registry worker_registry
         """
     )
     unguarded: ClassVar[frozenset[str]] = names_of("guardrails")
 
     model_list: tuple[ModelEntry, ...] = Field(default=(), description="The deployments. See below.")
+    credential_list: tuple[CredentialEntry, ...] = Field(default=(), repr=False, description="Named credentials.")
     litellm_settings: LitellmSettings = Field(default_factory=LitellmSettings, description="See below.")
     router_settings: RouterSettings = Field(default_factory=RouterSettings, description="See below.")
     general_settings: GeneralSettings = Field(default_factory=GeneralSettings, description="See below.")
