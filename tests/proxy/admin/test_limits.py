@@ -6,16 +6,22 @@ import pytest
 
 from support.admin import ask, chat, config, cost_of, get, post, refused
 from support.gateway import Gateway
+from support.postgres import postgres as postgres
 from support.upstream import UpstreamThread
 
 CENT = 0.000001  # less than a call costs
 MONTHLY_OR_NOT = {"max_budget": 1, "budget_duration": "x"}
 
 
-@pytest.fixture(scope="module")
-def gateway(shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def gateway(
+    request: pytest.FixtureRequest, shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("limits")
-    with Gateway(config(shared_upstream, data_dir=str(folder / "data")), folder) as gateway:
+    general = {"data_dir": str(folder / "data")}
+    if request.param == "postgres":
+        general["database_url"] = request.getfixturevalue("postgres").fresh()
+    with Gateway(config(shared_upstream, **general), folder) as gateway:
         yield gateway
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from support.admin import ask, chat, config, cost_of, get, post, refused, until
 from support.gateway import Gateway
+from support.postgres import postgres as postgres
 from support.upstream import UpstreamThread
 
 
@@ -27,10 +28,15 @@ class Spent:
         return get(self.gateway, path.format(day=self.day, week=self.week, key=self.keys[0], id=self.ids[0]))
 
 
-@pytest.fixture(scope="module")
-def spent(shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spent]:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def spent(
+    request: pytest.FixtureRequest, shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Spent]:
     folder = tmp_path_factory.mktemp("spend")
-    with Gateway(config(shared_upstream, "m", "n", data_dir=str(folder / "data")), folder) as gateway:
+    general = {"data_dir": str(folder / "data")}
+    if request.param == "postgres":
+        general["database_url"] = request.getfixturevalue("postgres").fresh()
+    with Gateway(config(shared_upstream, "m", "n", **general), folder) as gateway:
         bad = {"model": "openai/status-500", "api_base": shared_upstream.base_url, "api_key": "os.environ/PATH"}
         post(gateway, "/model/new", {"model_name": "bad", "litellm_params": bad})
         first = post(gateway, "/key/generate", {"key_alias": "one", "user_id": "u1", "team_id": "t1", "tags": ["a"]})
