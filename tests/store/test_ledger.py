@@ -154,6 +154,31 @@ def test_sums_stay_what_they_were_when_rows_leave_the_log(where: Where) -> None:
     asyncio.run(run())
 
 
+def test_sums_by_tag(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            tags = [("a",), ("a", "b"), (), ("it's",)]
+            rows = [row(n, tags=tags[n], spend=10**n, cached_tokens=n, key=f"k{n % 2}") for n in range(4)]
+            await ledger.move("f", 0, 1, rows)
+
+            async def by(*names: str, **asked: Any) -> dict[tuple[str, ...], int]:
+                return {one.group: one.total.spend for one in await ledger.sums(names, LogQuery(where=asked))}
+
+            assert await by("tag") == {("a",): 11, ("b",): 10, ("it's",): 1000}
+            assert await by("tag", tag=("b", "it's")) == {("b",): 10, ("it's",): 1000}
+            assert await by("key", "tag", key="k1") == {("k1", "a"): 10, ("k1", "b"): 10, ("k1", "it's"): 1000}
+            assert await by("key", tag="a") == {("k0",): 1, ("k1",): 10}
+            assert await by(tag=["a", "b"]) == {(): 11}, "each call once"
+            (whole,) = await ledger.sums([], LogQuery())
+            assert whole.total.cached_tokens == 6
+            daily = await ledger.sums(["tag"], LogQuery(), daily=True)
+            assert (daily[0].day, daily[0].group) == (rows[0].day, ("a",))
+            found, count = await ledger.log(LogQuery(where={"tag": "a"}, descending=False))
+            assert ([one.call_id for one in found], count) == (["call-0", "call-1"], 2)
+
+    asyncio.run(run())
+
+
 def test_an_error_in_the_books_is_found(where: Where) -> None:
     async def run() -> None:
         async with opened(where) as ledger:

@@ -28,6 +28,7 @@ from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import Worker
 from litellm.proxy.snapshot import Snapshot, build
+from litellm.proxy.stock import EMPTY, LeftOut, Stock
 from litellm.transport.choice import transport_for
 
 if TYPE_CHECKING:  # loaded once there is a store
@@ -54,6 +55,8 @@ class Gateway:
         self._source = source
         self._admin = Admin(self)
         self.warm = self._admin.warm
+        self._stock = EMPTY
+        self._reported: tuple[LeftOut, ...] = ()
         self.snapshot: Snapshot = build(source.load(), self.engine, os.environ)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
@@ -67,23 +70,46 @@ class Gateway:
     async def open_books(self) -> "Books":
         """The store and all that hangs on it; made when it is first needed. Raises StoreError, JournalError."""
         if self._opening is None:
-            from litellm.proxy.books import open_books  # with SQLAlchemy
-
-            self._opening = asyncio.create_task(open_books(self.snapshot.config, self.worker))
+            self._opening = asyncio.create_task(self._open_books())
         try:
-            books = await asyncio.shield(self._opening)
+            return await asyncio.shield(self._opening)
         except Exception:
             self._opening = None  # the next one to need it tries again
             raise
-        self.books = books
+
+    async def _open_books(self) -> "Books":
+        from litellm.proxy.books import open_books  # with SQLAlchemy
+
+        self.books = books = await open_books(self.snapshot.config, self.worker)
+        books.shelf.heard = self._restock
+        self._restock(books.shelf.stock)
         return books
 
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
-        config = self._source.load()
-        self.snapshot = build(config, self.engine, os.environ, self.snapshot.version + 1)
+        self._take(self._source.load(), self.snapshot.version + 1)
+
+    def _restock(self, stock: Stock) -> None:
+        """The store has other models, or credentials: serve them from the next request on, beside the config's."""
+        self._stock = stock
+        try:
+            self._take(self.snapshot.config, self.snapshot.version)
+        except Exception:  # whatever is in the store, what was served before goes on
+            _log.exception("the store's models cannot be served")
+
+    def _take(self, config: Config, version: int) -> None:
+        """Build the new snapshot whole, then swap it in. Raises, and then nothing has changed."""
+        self.snapshot = build(config, self.engine, os.environ, version, self._stock)
+        self.report()
         if self.books is not None:
-            self.books.keys.regroup(place.groups_of(config))
+            self.books.keys.regroup(place.groups_of(self.snapshot.entries))
+
+    def report(self) -> None:
+        """Say once which deployments are not served."""
+        for one in self.snapshot.left_out:
+            if one not in self._reported:
+                _log.warning("deployment %s of model %r is left out: %s", one.id, one.model_name, one.reason)
+        self._reported = self.snapshot.left_out
 
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
@@ -186,6 +212,7 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     gateway = Gateway(Source(path, settings["overrides"], settings["key_needed"]), worker)
     if place.exists(gateway.snapshot.config):
         await gateway.open_books()
+    gateway.report()
     asyncio.get_running_loop().call_later(WARM_SECONDS, gateway.warm)
     return gateway
 

@@ -5,6 +5,7 @@ They outlive reloads and belong to one worker. Loaded (and with them SQLAlchemy)
 
 import asyncio
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic, time_ns
@@ -15,13 +16,15 @@ from litellm.proxy.config.load import Config
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.proxy.meter import Meter
-from litellm.proxy.place import data_dir_of, groups_of, url_of
+from litellm.proxy.place import data_dir_of, groups_of, salt_of, url_of
 from litellm.proxy.server import Worker
+from litellm.proxy.shelf import Shelf
 from litellm.proxy.spend.journal import Journal
 from litellm.proxy.spend.mover import Mover
 from litellm.store.database import Database, open_database
 from litellm.store.ledger import SqlLedger
 from litellm.store.records import SqlRecords
+from litellm.store.seal import Seal
 from litellm.types.accounts import Millis, SpendRow
 
 JOURNAL: Final = "journal"
@@ -35,12 +38,13 @@ def now() -> Millis:
 
 @dataclass(slots=True)
 class Books:
-    """`records` and `ledger` are the store's two sides; `meter` is what a request meets."""
+    """`records` and `ledger` are the store's two sides; `meter` is what a request meets, `shelf` has the models."""
 
     records: SqlRecords
     ledger: SqlLedger
     keys: KeyBook
     meter: Meter
+    shelf: Shelf
     _database: Database
     _mover: Mover
     _tasks: list[asyncio.Task[None]]
@@ -59,7 +63,10 @@ async def open_books(config: Config, worker: Worker) -> Books:
     database = await open_database(url_of(config), data_dir_of(config))
     try:
         records, ledger = SqlRecords(database), SqlLedger(database)
-        keys = KeyBook(records, now, groups_of(config), ZoneInfo(general.budget_time_zone or "UTC"))
+        salt = salt_of(config)
+        shelf = Shelf(Seal(salt) if salt else None, os.environ)
+        zone = ZoneInfo(general.budget_time_zone or "UTC")
+        keys = KeyBook(records, now, groups_of(config.model_list), zone, [shelf])
         await keys.load()
         journal = Journal(data_dir_of(config) / JOURNAL)
     except BaseException:
@@ -77,4 +84,4 @@ async def open_books(config: Config, worker: Worker) -> Books:
     if worker.count > 1:
         _log.warning("limits and budgets are counted by each of %d workers for itself", worker.count)
     tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run())]
-    return Books(records, ledger, keys, meter, database, mover, tasks)
+    return Books(records, ledger, keys, meter, shelf, database, mover, tasks)

@@ -26,6 +26,8 @@ from litellm.types.calls import Ask, Json, as_list, as_object
 BYTES_PER_TOKEN: Final = 4
 BYTES_PER_MESSAGE: Final = 32
 """What the roles and borders of a message may add to its tokens, at most (strict budgets)."""
+MOST: Final = 2**53
+"""Nano-dollars, or tokens, of one call (9 million dollars): so that sums of them, too, stay within 64 bits."""
 USUAL_ANSWER: Final = 256
 """Tokens that a model is taken to answer with until it has; then its recent mean."""
 DAY: Final = 86_400_000  # milliseconds
@@ -65,7 +67,7 @@ class Meter:
         name = group[0].model_name
         scopes = self._scopes(identity, name, wanted)
         prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
-        nano = _strict_estimate(ask, group, size) if self._strict else _estimate(group, prompt, answer)
+        nano = _storable(_strict_estimate(ask, group, size) if self._strict else _estimate(group, prompt, answer))
         now = self.clock()
         row = SpendRow(
             call_id=ask.call_id,
@@ -186,7 +188,7 @@ class Charge:
         row.prompt_tokens, row.completion_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
         row.cached_tokens = _count(as_object(usage.get("prompt_tokens_details")), "cached_tokens")
         row.reasoning_tokens = _count(as_object(usage.get("completion_tokens_details")), "reasoning_tokens")
-        row.spend = None if made is None else made.total
+        row.spend = None if made is None else _storable(made.total)
 
     def streamed(
         self, failure: str | None, usage: Json | None, made: cost.Cost | None, events: int, estimate: Nano | None
@@ -195,7 +197,7 @@ class Charge:
         holds where the endpoint has told no usage."""
         status = "success" if failure is None else "failure"
         if usage is None:
-            self.row.spend = estimate
+            self.row.spend = _storable(estimate)
             self._end(status, failure, events)
         else:
             self._report(usage, made)
@@ -322,4 +324,9 @@ _WRITTEN: Final = ("cache_creation_input_token_cost", "cache_creation_input_toke
 
 def _count(values: Json | None, name: str) -> int:
     value = (values or {}).get(name)
-    return value if type(value) is int and value > 0 else 0
+    return min(value, MOST) if type(value) is int and value > 0 else 0
+
+
+def _storable(nano: Nano | None) -> Nano | None:
+    """A price, or an endpoint's usage, may be absurd; a row that no column takes would hold up all behind it."""
+    return None if nano is None else min(nano, MOST)

@@ -1,10 +1,12 @@
 """Where the books are, by the config and the environment. Nothing is opened here."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from litellm.proxy.config.load import Config
+from litellm.proxy.config.schema import ModelEntry
 from litellm.proxy.keys.access import Groups
 
 FILE: Final = "litellm.db"
@@ -20,10 +22,16 @@ def data_dir_of(config: Config) -> Path:
     return Path(config.general_settings.data_dir or os.environ.get("LITELLM_DATA_DIR") or "litellm-data")
 
 
-def groups_of(config: Config) -> Groups:
+def salt_of(config: Config) -> str | None:
+    """What the store's secrets are sealed under."""
+    given = config.general_settings.salt_key
+    return given.get_secret_value() if given else os.environ.get("LITELLM_SALT_KEY") or None
+
+
+def groups_of(entries: Iterable[ModelEntry]) -> Groups:
     """Access group -> names of the models in it."""
     found: dict[str, list[str]] = {}
-    for entry in config.model_list:
+    for entry in entries:
         for group in entry.model_info.access_groups or ():
             found.setdefault(group, []).append(entry.model_name)
     return found

@@ -20,6 +20,7 @@ from litellm.proxy import prices
 from litellm.proxy.auth import Auth
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.schema import LitellmParams, ModelEntry
+from litellm.proxy.stock import EMPTY, LeftOut, NoCredential, Stock, furnished
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.plan import RetryPolicy
 from litellm.router.router import Router
@@ -47,16 +48,19 @@ class Snapshot:
     max_body: int
     commit_seconds: float
     version: int = 1
+    entries: tuple[ModelEntry, ...] = ()
+    """What was said of each of the router's deployments, in their order: by the config, then by the store."""
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def build(config: Config, engine: Engine, environ: Mapping[str, str], version: int = 1) -> Snapshot:
-    """Raises ObjectError for a callback or handler that cannot be had, and APIError subclasses for a deployment that
-    cannot be resolved; the message names its model."""
-    settings = _settings(config)
+def build(
+    config: Config, engine: Engine, environ: Mapping[str, str], version: int = 1, stock: Stock = EMPTY
+) -> Snapshot:
+    """Raises ObjectError for a callback or handler that cannot be had, and APIError subclasses for a deployment of the
+    config that cannot be resolved; the message names its model. One of the store is left out then."""
     general, routing = config.general_settings, config.router_settings
-    if config.litellm_settings.custom_provider_map:
-        settings.custom_provider_map = _callbacks().custom_providers(config)
-    deployments = Deployments([_deployment(entry, config, settings, environ) for entry in config.model_list])
+    served, left_out = _served(config, _settings(config), environ, stock.over(config.credential_list))
+    deployments = Deployments([deployment for _, deployment in served])
     retries = _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES)
     commit_seconds = _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
     return Snapshot(
@@ -69,7 +73,62 @@ def build(config: Config, engine: Engine, environ: Mapping[str, str], version: i
         max_body=int(_first(general.max_request_size_mb, DEFAULT_MAX_BODY_MB) * 1024 * 1024),
         commit_seconds=commit_seconds,
         version=version,
+        entries=tuple(entry for entry, _ in served),
+        left_out=left_out,
     )
+
+
+Served = tuple[ModelEntry, Deployment]
+
+
+def _served(
+    config: Config, settings: Settings, environ: Mapping[str, str], stock: Stock
+) -> tuple[list[Served], tuple[LeftOut, ...]]:
+    """The config's deployments, then the store's. One of the store's takes the place of the config's with its id."""
+    left_out = list(stock.left_out)
+    stored: list[Served] = []
+    for entry in stock.entries:
+        try:
+            stored.append(_furnished(entry, config, settings, environ, stock, in_store=True))
+        except (NoCredential, e.LiteLLMError) as error:
+            left_out.append(LeftOut(entry.model_info.id or "", entry.model_name, reason_of(error)))
+    ids = {deployment.id for _, deployment in stored}
+    own: list[Served] = []
+    for entry in config.model_list:
+        id = entry.model_info.id or _id_of(entry)
+        if id in ids:
+            continue
+        try:
+            own.append(_furnished(entry, config, settings, environ, stock))
+        except (NoCredential, e.LiteLLMError) as error:
+            if entry.litellm_params.litellm_credential_name is None:
+                raise
+            left_out.append(LeftOut(id, entry.model_name, reason_of(error), in_store=False))
+    return [*own, *stored], tuple(left_out)
+
+
+def reason_of(error: Exception) -> str:
+    return str(error.raw_message if isinstance(error, e.LiteLLMError) else error)
+
+
+def check_stored(entry: ModelEntry, config: Config, environ: Mapping[str, str], stock: Stock) -> None:
+    """Whether a deployment could be served beside those of the config. Raises NoCredential, LiteLLMError."""
+    _furnished(entry, config, _settings(config), environ, stock.over(config.credential_list), in_store=True)
+
+
+def _furnished(
+    entry: ModelEntry,
+    config: Config,
+    settings: Settings,
+    environ: Mapping[str, str],
+    stock: Stock,
+    in_store: bool = False,
+) -> Served:
+    """With its credential's values; its id is that of what was written, so that it outlives another key."""
+    both = furnished(entry, stock)
+    made = _deployment(both, config, settings, environ, in_store)
+    made.id = entry.model_info.id or _id_of(entry)
+    return entry, made
 
 
 def _router(
@@ -102,10 +161,14 @@ def _settings(config: Config) -> Settings:
     settings.api_key = given.api_key.get_secret_value() if given.api_key else None
     settings.openai_key = given.openai_key.get_secret_value() if given.openai_key else None
     settings.request_timeout = _first(config.router_settings.timeout, given.request_timeout, DEFAULT_SECONDS)
+    if given.custom_provider_map:
+        settings.custom_provider_map = _callbacks().custom_providers(config)
     return settings
 
 
-def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: Mapping[str, str]) -> Deployment:
+def _deployment(
+    entry: ModelEntry, config: Config, settings: Settings, environ: Mapping[str, str], in_store: bool = False
+) -> Deployment:
     params = entry.litellm_params
     seconds = _first(params.timeout, settings.request_timeout)
     streamed = _first(params.stream_timeout, config.router_settings.stream_timeout, seconds)
@@ -117,7 +180,7 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
     if params.api_key_variable:  # the provider's own variable may hold a key that is for another address
         target.api_key = None
     defaults, fixed = _wire(params)
-    info = _info(entry)
+    info = _info(entry, in_store)
     return Deployment(
         id=entry.model_info.id or _id_of(entry),
         model_name=entry.model_name,
@@ -135,18 +198,18 @@ def _deployment(entry: ModelEntry, config: Config, settings: Settings, environ: 
         info=info,
         rates=prices.rates_of(target, info),
         price=prices.rates_of,
-        resolve=partial(_concrete, entry, config, settings, environ) if params.model == "*" else None,
+        resolve=partial(_concrete, entry, config, settings, environ, in_store) if params.model == "*" else None,
     )
 
 
 def _concrete(
-    entry: ModelEntry, config: Config, settings: Settings, environ: Mapping[str, str], model: str
+    entry: ModelEntry, config: Config, settings: Settings, environ: Mapping[str, str], in_store: bool, model: str
 ) -> Deployment:
     """The deployment `*` for one asked name: `groq/llama-3` goes to groq. Raises BadRequestError."""
     params = entry.litellm_params.model_copy(update={"model": model})
     named = entry.model_copy(update={"litellm_params": params})
     try:
-        return _deployment(named, config, settings, environ)
+        return _deployment(named, config, settings, environ, in_store)
     except e.LiteLLMError as error:
         error.message = f"Invalid model name passed in model={model}: it names no provider that is known here"
         raise
@@ -192,10 +255,10 @@ def _keyless(params: LitellmParams, key: str | None, provider: str, own: bool) -
     return no_key(provider)
 
 
-def _info(entry: ModelEntry) -> Json:
+def _info(entry: ModelEntry, in_store: bool) -> Json:
     """`model_info`, with the prices of `litellm_params` among it: both are places to write them."""
     shown = entry.model_info.model_dump(exclude_none=True)
-    return {**prices.of_params(entry.litellm_params), **shown, "db_model": False}
+    return {**prices.of_params(entry.litellm_params), **shown, "db_model": in_store}
 
 
 def _id_of(entry: ModelEntry) -> str:

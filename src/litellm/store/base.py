@@ -162,6 +162,8 @@ class Total:
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompt's; known of rows that are still in the log, and of sums only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class LogQuery:
     since: Millis | None = None
     until: Millis | None = None
     where: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Field of SpendRow -> value, or a tuple of values; `tag` for one of `tags`; `charged` for a scope's id."""
+    """Field of SpendRow -> value, or a tuple of values; `tag` for one of `tags`."""
     order: str = "admitted_at"
     descending: bool = True
     page: int = 1
@@ -216,7 +218,8 @@ class Ledger(Protocol):
         ...
 
     async def sums(self, by: Sequence[str], query: LogQuery, daily: bool = False) -> list[DaySpend]:
-        """Closing balances and rows of the log, summed by fields of SpendRow (`tag`: per tag; `charged`: per scope)."""
+        """Closing balances and rows of the log, summed by the fields of SpendRow that the balances know; `tag`: per
+        tag, of the rows that are still in the log (a call counts for each of its tags)."""
         ...
 
     async def retire(self, before_day: str) -> int:

@@ -113,31 +113,80 @@ class SqlLedger:
 
     async def log(self, query: LogQuery) -> tuple[list[SpendRow], int]:
         order = SPEND_LOG.c[query.order]
-        wanted = _narrowed(select(SPEND_LOG), SPEND_LOG, query)
+        wanted = self._narrowed(select(SPEND_LOG), SPEND_LOG, query)
         wanted = wanted.order_by(order.desc() if query.descending else order.asc(), SPEND_LOG.c.call_id)
         page = wanted.offset((query.page - 1) * query.size).limit(query.size)
         async with self._database.reading() as connection:
-            total = await connection.scalar(_narrowed(select(func.count()).select_from(SPEND_LOG), SPEND_LOG, query))
+            counted = self._narrowed(select(func.count()).select_from(SPEND_LOG), SPEND_LOG, query)
+            total = await connection.scalar(counted)
             rows = [SpendRow(**row._mapping) for row in await connection.execute(page)]  # pyright: ignore[reportPrivateUsage]
         return rows, total or 0
 
     async def sums(self, by: Sequence[str], query: LogQuery, daily: bool = False) -> list[DaySpend]:
-        """`by` and `query.where` are among OWNERS (the balances know no others), `day` comes with `daily`."""
-        unknown = (set(by) | query.where.keys()) - set(OWNERS)
+        """`by` and `query.where` are among OWNERS (the balances know no others) and `tag`."""
+        asked = set(by) | query.where.keys()
+        unknown = asked - {*OWNERS, "tag"}
         if unknown:
             raise StoreError(f"spend is not summed by {', '.join(sorted(unknown))}")
-        added: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(lambda: [0] * 5)
+        added: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(lambda: [0] * 6)
         async with self._database.reading() as connection:
-            for table in (SPEND_LOG, BALANCES):
-                for row in await connection.execute(_summed(table, by, query, daily)):
+            for table in (SPEND_LOG,) if "tag" in asked else (SPEND_LOG, BALANCES):
+                for row in await connection.execute(self._summed(table, by, query, daily)):
                     values = tuple(row)
                     here = added[values[0], tuple(value or "" for value in values[1 : 1 + len(by)])]
                     for index, value in enumerate(values[1 + len(by) :]):
                         here[index] += int(value or 0)
         return [
-            DaySpend(day, group, Total(spend, requests, prompt, completion), failures)
-            for (day, group), (spend, requests, failures, prompt, completion) in sorted(added.items())
+            DaySpend(day, group, Total(spend, requests, prompt, completion, cached), failures)
+            for (day, group), (spend, requests, failures, prompt, completion, cached) in sorted(added.items())
         ]
+
+    def _tags(self) -> Any:
+        """The tags of each row of the log, one a row, as `value`."""
+        if self._database.is_postgres:
+            each = func.jsonb_array_elements_text(SPEND_LOG.c.tags).table_valued("value", joins_implicitly=True)
+            return each.render_derived(name="tag")
+        return func.json_each(SPEND_LOG.c.tags).table_valued("value", name="tag", joins_implicitly=True)
+
+    def _narrowed(self, statement: Select[Any], table: Any, query: LogQuery, each: Any = None) -> Select[Any]:
+        """`each`: the tags, if the statement has one a row already."""
+        if table is SPEND_LOG:
+            if query.since is not None:
+                statement = statement.where(table.c.admitted_at >= query.since)
+            if query.until is not None:
+                statement = statement.where(table.c.admitted_at < query.until)
+        for name, value in query.where.items():
+            if name == "tag":
+                tags = self._tags() if each is None else each
+                among = _among(tags.c.value, value)
+                statement = statement.where(among if each is not None else select(tags.c.value).where(among).exists())
+            elif name in _PLAIN:
+                statement = statement.where(_among(table.c[name], value))
+            else:
+                raise StoreError(f"the spend log is not searched by {name}")
+        return statement
+
+    def _summed(self, table: Any, by: Sequence[str], query: LogQuery, daily: bool) -> Select[Any]:
+        each = self._tags() if "tag" in by else None
+        columns = [each.c.value if each is not None and name == "tag" else table.c[name] for name in by]
+        groups = [func.coalesce(column, "").label(f"group_{place}") for place, column in enumerate(columns)]
+        day = table.c.day if daily else literal("")
+        if table is SPEND_LOG:
+            counts = [func.count(), func.sum(case((table.c.status == "failure", 1), else_=0))]
+            cached = func.sum(table.c.cached_tokens)
+        else:
+            counts = [func.sum(table.c.requests), func.sum(table.c.failures)]
+            cached = literal(0)
+        spend, prompt, completion = (
+            func.sum(table.c[name]) for name in ("spend", "prompt_tokens", "completion_tokens")
+        )
+        statement = select(day.label("day"), *groups, spend, *counts, prompt, completion, cached).select_from(table)
+        if each is not None:
+            statement = statement.select_from(each)
+        statement = self._narrowed(statement, table, query, each)
+        if table is BALANCES:  # a day is whole here: the days that lie within the times asked for
+            statement = statement.where(*_days(table, query))
+        return statement.group_by(*([table.c.day] if daily else []), *groups)
 
     async def retire(self, before_day: str) -> int:
         async with self._database.writing() as connection:
@@ -212,33 +261,8 @@ async def _add(
         await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=grown))
 
 
-def _narrowed(statement: Select[Any], table: Any, query: LogQuery) -> Select[Any]:
-    if table is SPEND_LOG:
-        if query.since is not None:
-            statement = statement.where(table.c.admitted_at >= query.since)
-        if query.until is not None:
-            statement = statement.where(table.c.admitted_at < query.until)
-    for name, value in query.where.items():
-        if name not in _PLAIN:
-            raise StoreError(f"the spend log is not searched by {name}")
-        column = table.c[name]
-        statement = statement.where(column.in_(value) if isinstance(value, tuple | list) else column == value)  # pyright: ignore[reportUnknownArgumentType]
-    return statement
-
-
-def _summed(table: Any, by: Sequence[str], query: LogQuery, daily: bool) -> Select[Any]:
-    groups = [func.coalesce(table.c[name], "").label(name) for name in by]
-    day = table.c.day if daily else literal("")
-    if table is SPEND_LOG:
-        sums = [func.count(), func.sum(case((table.c.status == "failure", 1), else_=0))]
-    else:
-        sums = [func.sum(table.c.requests), func.sum(table.c.failures)]
-    amounts = [func.sum(table.c[name]) for name in ("spend", "prompt_tokens", "completion_tokens")]
-    statement = select(day.label("day"), *groups, amounts[0], *sums, *amounts[1:])
-    statement = _narrowed(statement, table, query)
-    if table is BALANCES:  # a day is whole here: the days that lie within the times asked for
-        statement = statement.where(*_days(table, query))
-    return statement.group_by(*([table.c.day] if daily else []), *groups)
+def _among(column: Any, value: Any) -> Any:
+    return column.in_(value) if isinstance(value, tuple | list) else column == value  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _days(table: Any, query: LogQuery) -> list[Any]:

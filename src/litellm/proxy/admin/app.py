@@ -18,8 +18,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litellm._version import version
 from litellm.proxy import routes
-from litellm.proxy.admin import health, keys, models, openapi, spend
+from litellm.proxy.admin import (
+    activity,
+    audit,
+    budgets,
+    credentials,
+    customers,
+    deployments,
+    health,
+    keys,
+    models,
+    openapi,
+    spend,
+    tags,
+    totals,
+)
 from litellm.proxy.errors import ProxyError
+from litellm.store.base import StoreDown, Unstorable
 from litellm.types.calls import Json
 
 if TYPE_CHECKING:
@@ -48,10 +63,13 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(keys.router)
-    app.include_router(spend.router)
+    for part in (deployments, credentials, customers, budgets, tags, spend, totals, activity, audit):
+        app.include_router(part.router)
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(StoreDown, _down)
+    app.add_exception_handler(Unstorable, _unstorable)
     app.add_middleware(_Raising)
     return app
 
@@ -117,5 +135,15 @@ async def _refused(request: Request, error: Any) -> Response:
     """What routing itself refuses: an unknown path, or a method that a path does not take."""
     if error.status_code == 404:
         return Response(b'{"detail":"Not Found"}', 404, media_type="application/json")
+    if error.status_code != 405:
+        raise ProxyError(error.status_code, error.detail)
     allow: str = error.headers["Allow"]
     raise ProxyError(error.status_code, f"{request.scope['path']} takes {allow}", headers={"allow": allow})
+
+
+async def _down(request: Request, error: Any) -> Response:
+    raise ProxyError(503, str(error), "no_db_connection")
+
+
+async def _unstorable(request: Request, error: Any) -> Response:
+    raise ProxyError(400, str(error), param=error.name)

@@ -17,6 +17,7 @@ from litellm.types.calls import Json
 if TYPE_CHECKING:
     from litellm.proxy.app import Gateway
     from litellm.proxy.books import Books
+    from litellm.proxy.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class Desk:
     async def changed(self) -> None:
         """This worker knows it at once, the others within half a second."""
         await self._books.keys.catch_up()
+
+    @property
+    def shelf(self) -> "Shelf":
+        return self._books.shelf
 
     async def spent(self, scope: str, start: Millis) -> Nano:
         """In the budget period that began at `start`: by the counters if they know, else by the store."""

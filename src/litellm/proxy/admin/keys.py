@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
+from json import dumps
 from secrets import token_urlsafe
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -35,6 +36,7 @@ def _json(value: Json) -> Json:
     try:
         if b"\\u0000" in orjson.dumps(value):
             raise ValueError("has a NUL in a text, which no database keeps")
+        dumps(value, allow_nan=False)
     except TypeError as error:
         raise ValueError(f"cannot be stored: {error}") from None
     return value
@@ -216,7 +218,7 @@ async def regenerate(request: Request, key: str, asked: Regenerated | None = Non
     )
     last: Change = Delete("key", old.id)
     if asked.grace_period:
-        until = desk.now + _seconds(asked.grace_period, "grace_period") * 1000
+        until = desk.now + seconds(asked.grace_period, "grace_period") * 1000
         ends = until if old.expires is None else min(until, old.expires)
         last = Update("key", old.id, {"expires": ends, "replaced_by": new.id, "key_alias": None})
     await _change(desk, [last, Insert(new)], "regenerated", old.id, old, new)
@@ -251,17 +253,17 @@ def _values(asked: KeyFields, now: Millis) -> Json:
     for name in asked.model_fields_set & KeyFields.model_fields.keys():
         value = getattr(asked, name)
         if name == "duration":
-            values["expires"] = now + _seconds(value, name) * 1000 if value and value != "-1" else None
+            values["expires"] = now + seconds(value, name) * 1000 if value and value != "-1" else None
         elif name in _MONEY:
             values[name] = None if value is None else int(Decimal(str(value)) * NANO)
         else:
             values[name] = tuple(value) if name in _TUPLES else value
     if values.get("budget_duration") is not None:
-        _seconds(values["budget_duration"], "budget_duration")
+        seconds(values["budget_duration"], "budget_duration")
     return values
 
 
-def _seconds(duration: str, name: str) -> int:
+def seconds(duration: str, name: str) -> int:
     try:
         return seconds_of(duration)
     except ValueError as error:

@@ -6,7 +6,7 @@ What is shown is named here, field by field: a parameter that nobody here knows 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Query, Request
 
 from litellm.catalog import cost, models, tokens
 from litellm.catalog import params as names
@@ -16,6 +16,7 @@ from litellm.proxy.admin import schemas
 from litellm.proxy.config.schema import LitellmParams
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.snapshot import Snapshot
+from litellm.proxy.stock import LeftOut
 from litellm.router.deployments import Deployment
 from litellm.types.calls import Json, Op, as_object
 
@@ -26,7 +27,8 @@ _SHOWN: Final = frozenset(
     {
         "model", "custom_llm_provider", "api_base", "timeout", "stream_timeout", "max_retries", "weight", "rpm", "tpm",
         "order", "max_parallel_requests", "tags", "drop_params", "additional_drop_params", "allowed_openai_params",
-        "configurable_clientside_auth_params", *cost.FIELDS.values(), "input_cost_per_second", "output_cost_per_second",
+        "configurable_clientside_auth_params", "litellm_credential_name", *cost.FIELDS.values(),
+        "input_cost_per_second", "output_cost_per_second",
     }
 )  # fmt: skip
 """The fields of `litellm_params` that are no secret. Defaults for OpenAI's own parameters are shown beside them."""
@@ -46,15 +48,41 @@ router = APIRouter(tags=["models"], responses=schemas.INVALID)
 @router.get("/model/info", summary="Deployments")
 @router.get("/v1/model/info", summary="Deployments")
 async def model_info(request: Request, litellm_model_id: str | None = None) -> Json:
-    """Every row of the config's `model_list`, or the one with this id."""
-    rows = _deployments(request)
+    """Every row of the config's `model_list`, and those of the store; or the one with this id. A row whose `model_info`
+    has an `error` is not served."""
+    rows = _rows(request)
     if litellm_model_id is not None:
-        rows = [row for row in rows if row[0].id == litellm_model_id]
+        rows = [row for row in rows if row["model_info"]["id"] == litellm_model_id]
         if not rows:
             raise ProxyError(
                 404, f"Model id = {litellm_model_id} not found", "not_found_error", param="litellm_model_id"
             )
-    return {"data": [_row(deployment, params) for deployment, params in rows]}
+    return {"data": rows}
+
+
+@router.get("/v2/model/info", summary="A page of deployments")
+async def model_info_page(
+    request: Request,
+    model: str | None = None,
+    page: Annotated[int, Query(ge=1, le=10**6)] = 1,
+    size: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> Json:
+    """`model` is a model_name; default: all."""
+    rows = [row for row in _rows(request) if model in (None, row["model_name"])]
+    return {
+        "data": rows[(page - 1) * size : page * size],
+        "total_count": len(rows),
+        "current_page": page,
+        "size": size,
+        "total_pages": -(-len(rows) // size),
+    }
+
+
+def _rows(request: Request) -> list[Json]:
+    """The deployments that are served, then those that are not."""
+    gateway: Gateway = request.app.state.gateway
+    rows = [_row(deployment, params) for deployment, params in _deployments(request)]
+    return rows + [_left_out(one) for one in gateway.snapshot.left_out]
 
 
 @router.get("/model_group/info", summary="Model groups")
@@ -108,11 +136,15 @@ def _rates(request: Request, model: str) -> cost.Rates:
 
 
 def _deployments(request: Request) -> list[tuple[Deployment, LitellmParams]]:
-    """Each deployment with what the config says of it: both lists have the config's order."""
+    """Each deployment with what the config, or the store, says of it."""
     gateway: Gateway = request.app.state.gateway
     snapshot: Snapshot = gateway.snapshot
-    entries = snapshot.config.model_list
-    return [(d, e.litellm_params) for d, e in zip(snapshot.router.deployments.all, entries, strict=True)]
+    return [(d, e.litellm_params) for d, e in zip(snapshot.router.deployments.all, snapshot.entries, strict=True)]
+
+
+def _left_out(one: LeftOut) -> Json:
+    info = {"id": one.id, "db_model": one.in_store, "error": one.reason}
+    return {"model_name": one.model_name, "litellm_params": {}, "model_info": info}
 
 
 def _row(deployment: Deployment, params: LitellmParams) -> Json:

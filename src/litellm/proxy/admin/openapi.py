@@ -16,8 +16,14 @@ _IN_PATH: Final = "AtModel"  # what a request's schema is called where the path 
 TAGS: Final = {
     "inference": "Calls of models, as OpenAI's clients make them.",
     "models": "Which models there are, and what stands behind them.",
+    "model management": "Deployments kept in the store, beside those of the config.",
+    "credentials": "Named credentials of providers: kept sealed, never shown.",
     "keys": "Virtual keys: who may call what, how often, and for how much.",
+    "customers": "End users: those whom the `user` field of a request names.",
+    "budgets": "Limits with a name, shared by those that refer to it.",
+    "tags": "Limits for the tags of requests.",
     "spend": "What calls have cost.",
+    "audit": "Who changed what, and when.",
     "health": "Is it alive, can it serve, does every endpoint answer?",
     "docs": "This description.",
 }

@@ -46,6 +46,7 @@ class Parts:
     litellm_settings: schema.LitellmSettings = field(default_factory=schema.LitellmSettings)
     router_settings: schema.RouterSettings = field(default_factory=schema.RouterSettings)
     general_settings: schema.GeneralSettings = field(default_factory=schema.GeneralSettings)
+    credentials: tuple[schema.CredentialEntry, ...] = field(default=(), repr=False)
     environment_variables: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -131,6 +132,8 @@ def _typed(root: Fields, missing: Mapping[Place, str], problems: list[Problem]) 
             parts.entries.append((index, entry))
     if not isinstance(entries, Items):
         _part(tuple[schema.ModelEntry, ...], root, ("model_list",), problems)
+    credentials = _part(tuple[schema.CredentialEntry, ...], root, ("credential_list",), problems)
+    parts.credentials = credentials or ()
     for name, section in SETTINGS.items():
         setattr(parts, name, _part(section, root, (name,), problems) or section())
     _part(tuple[str, ...], root, ("include",), problems)
@@ -279,6 +282,8 @@ def _models_resolve(parts: Parts) -> Iterator[Finding]:
     custom = {row.provider for row in parts.litellm_settings.custom_provider_map or ()}
     for index, entry in parts.entries:
         given = entry.litellm_params
+        if given.litellm_credential_name:  # it may have the address
+            continue
         if given.model.endswith("/") or (given.custom_llm_provider or given.model.partition("/")[0]) in custom:
             continue
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from litellm.proxy.config import check
-from litellm.proxy.config.schema import GeneralSettings, LitellmSettings, ModelEntry, RouterSettings
+from litellm.proxy.config.schema import CredentialEntry, GeneralSettings, LitellmSettings, ModelEntry, RouterSettings
 from litellm.proxy.config.source import Fields, Items, Leaf, Mark, Node, Place, Problem, dotted, of, read
 
 _REFERENCE: Final = "os.environ/"
@@ -59,6 +59,7 @@ class Config:
     sources: tuple[Path, ...]
     """The files read, the given one first."""
     warnings: tuple[Problem, ...]
+    credential_list: tuple[CredentialEntry, ...] = field(default=(), repr=False)
 
 
 def load(
@@ -100,6 +101,7 @@ def inspect(
         {dotted(place): name for place, name in missing.items()},
         tuple(sources),
         ordered,
+        parts.credentials,
     )
     return config, ordered
 

@@ -27,6 +27,7 @@ _SECTIONS: Final[tuple[tuple[str, type[schema.Section]], ...]] = (
     ("model_list[]", schema.ModelEntry),
     ("model_list[].litellm_params", schema.LitellmParams),
     ("model_list[].model_info", schema.ModelInfo),
+    ("credential_list[]", schema.CredentialEntry),
     ("litellm_settings", schema.LitellmSettings),
     ("router_settings", schema.RouterSettings),
     ("general_settings", schema.GeneralSettings),

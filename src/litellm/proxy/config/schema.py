@@ -152,6 +152,9 @@ class LitellmParams(Section):
         default=None, description="The endpoint's address, version part included; the calls' own paths are appended."
     )
     base_url: Address | None = Field(default=None, description="The same as `api_base`, and wins over it.")
+    litellm_credential_name: Text | None = Field(
+        default=None, description="A credential of `/credentials`: its values stand for what is not said here."
+    )
     api_key: Secret | None = Field(
         default=None,
         description="The key sent to the endpoint. Default: the provider's own variable, such as OPENAI_API_KEY.",
@@ -280,6 +283,17 @@ class ModelEntry(Section):
     )
 
 
+class CredentialEntry(Section):
+    """`credential_list[]`: credentials under a name, for deployments that say `litellm_credential_name`. One of
+    `/credentials` with this name takes its place."""
+
+    credential_name: Text = Field(description="Its name.")
+    credential_values: dict[str, Any] = Field(
+        repr=False, description="Parameters of deployments: `api_key`, `api_base`, `organization`."
+    )
+    credential_info: dict[str, Any] = Field(default_factory=dict[str, Any], description="For whoever reads the file.")
+
+
 class CustomProvider(Section):
     """One row of `custom_provider_map`."""
 
@@ -382,6 +396,7 @@ class RouterSettings(Section):
 class GeneralSettings(Section):
     """`general_settings`: the gateway itself."""
 
+    passed_on: ClassVar[frozenset[str]] = names_of("store_model_in_db")  # it always can be
     later: ClassVar[frozenset[str]] = names_of(
         """
         admin_only_routes alert_to_webhook_url alert_types alerting alerting_args alerting_threshold allowed_ips
@@ -398,7 +413,7 @@ class GeneralSettings(Section):
         maximum_spend_logs_cleanup_cron maximum_spend_logs_retention_interval maximum_spend_logs_retention_period
         moderation_model pass_through_endpoints proxy_batch_polling_interval proxy_batch_write_at
         proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time proxy_config_reload_interval_seconds
-        public_routes reject_clientside_metadata_tags salt_key spend_report_frequency store_model_in_db
+        public_routes reject_clientside_metadata_tags spend_report_frequency
         store_prompts_in_spend_logs supported_db_objects token_rate_limit_type ui_access_mode
         use_client_credentials_pass_through_routes use_redis_transaction_buffer use_spend_logs_partitioning
         use_x_forwarded_for user_api_key_cache_ttl user_header_mappings user_header_name user_url_validation
@@ -415,6 +430,11 @@ class GeneralSettings(Section):
         default=None,
         description="The key that callers show. Default: the variable LITELLM_MASTER_KEY. Without one the gateway "
         "listens on this machine only.",
+    )
+    salt_key: Annotated[Secret, AfterValidator(filled)] | None = Field(
+        default=None,
+        description="What secrets in the store are sealed under. Default: the variable LITELLM_SALT_KEY. Without one "
+        "the store takes no secret.",
     )
     litellm_key_header_name: Annotated[str, AfterValidator(header_name)] | None = Field(
         default=None, description="A further header in which callers may show their key."
@@ -450,13 +470,14 @@ class ConfigFile(Section):
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        assistant_settings callback_settings credential_list files_settings finetune_settings guardrails mcp_servers
+        assistant_settings callback_settings files_settings finetune_settings guardrails mcp_servers
         prompts search_tools vector_store_registry worker_registry
         """
     )
     unguarded: ClassVar[frozenset[str]] = names_of("guardrails")
 
     model_list: tuple[ModelEntry, ...] = Field(default=(), description="The deployments. See below.")
+    credential_list: tuple[CredentialEntry, ...] = Field(default=(), repr=False, description="Named credentials.")
     litellm_settings: LitellmSettings = Field(default_factory=LitellmSettings, description="See below.")
     router_settings: RouterSettings = Field(default_factory=RouterSettings, description="See below.")
     general_settings: GeneralSettings = Field(default_factory=GeneralSettings, description="See below.")

@@ -7,11 +7,11 @@ nothing (hard-parts 7). So a key's row is JSON until somebody shows the key; the
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, tzinfo
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import orjson
 
@@ -21,6 +21,7 @@ from litellm.proxy.limits.base import Scope
 from litellm.store.base import Records, StoreDown
 from litellm.types.accounts import (
     KIND_OF,
+    KINDS,
     Budget,
     EndUser,
     Key,
@@ -61,11 +62,32 @@ def unpack(packed: bytes) -> Key:
     return Key(**said)
 
 
+class Follower(Protocol):
+    """Who keeps rows of other kinds, told of by the same feed."""
+
+    kinds: ClassVar[tuple[type[Row], ...]]
+
+    def put(self, row: Row) -> None: ...
+
+    def remove(self, kind: str, id: str) -> None: ...
+
+    def settle(self) -> None:
+        """All that has changed has been told."""
+        ...
+
+
 class KeyBook:
     """`find` is what a request asks: a dict's lookup. `clock` gives milliseconds since 1970, `groups` the config's
     access groups."""
 
-    def __init__(self, records: Records, clock: Clock, groups: Groups, zone: tzinfo = UTC) -> None:
+    def __init__(
+        self,
+        records: Records,
+        clock: Clock,
+        groups: Groups,
+        zone: tzinfo = UTC,
+        followers: Sequence[Follower] = (),
+    ) -> None:
         self._records = records
         self._clock = clock
         self.groups = groups
@@ -73,6 +95,7 @@ class KeyBook:
         self._packed: dict[bytes, bytes] = {}
         self._decoded: OrderedDict[bytes, Identity] = OrderedDict()
         self._rows: dict[str, dict[str, Any]] = {KIND_OF[kind]: {} for kind in _KINDS}
+        self._followers = {KIND_OF[kind]: follower for follower in followers for kind in follower.kinds}
         self._version = 0
         self.current_at = 0
         """When the feed was last heard of, in milliseconds."""
@@ -91,6 +114,11 @@ class KeyBook:
         async for page in self._records.scan(Key):
             for key in page:
                 self._packed[bytes.fromhex(key.id)] = pack(key)
+        for name, follower in self._followers.items():
+            async for page in self._records.scan(KINDS[name]):
+                for row in page:
+                    follower.put(row)
+        self._settle(self._followers)
         self._version, self.current_at = version, self._clock()
 
     def find(self, digest: bytes) -> Identity | None:
@@ -148,7 +176,13 @@ class KeyBook:
             for kind, id in feed.gone:
                 self._remove(kind, id)
             self._version, complete = feed.version, feed.complete
+            self._settle({*(KIND_OF[type(row)] for row in feed.rows), *(kind for kind, _ in feed.gone)})
         self.current_at = self._clock()
+
+    def _settle(self, kinds: Collection[str]) -> None:
+        told = {id(follower): follower for kind, follower in self._followers.items() if kind in kinds}
+        for follower in told.values():
+            follower.settle()
 
     async def follow(self) -> None:
         """Until `stop`: within half a second, or at once after `hint`. Known keys go on while the store is down."""
@@ -179,6 +213,8 @@ class KeyBook:
         elif KIND_OF[type(row)] in self._rows:
             self._rows[KIND_OF[type(row)]][row.id] = row
             self._decoded.clear()  # which keys refer to it is found out when they are next shown
+        elif KIND_OF[type(row)] in self._followers:
+            self._followers[KIND_OF[type(row)]].put(row)
 
     def _remove(self, kind: str, id: str) -> None:
         if kind == "key":
@@ -188,3 +224,5 @@ class KeyBook:
         elif kind in self._rows:
             self._rows[kind].pop(id, None)
             self._decoded.clear()
+        elif kind in self._followers:
+            self._followers[kind].remove(kind, id)

@@ -1,0 +1,100 @@
+"""`/budget/*`: limits with a name, for rows that share them. Each of those rows counts for itself."""
+
+from typing import Annotated, Final
+from uuid import uuid4
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from litellm.proxy.admin import answers, limited, schemas
+from litellm.proxy.admin.desk import Desk, desk_of
+from litellm.proxy.admin.keys import Name
+from litellm.proxy.errors import ProxyError
+from litellm.store.base import Query as StoreQuery
+from litellm.types.accounts import KIND_OF, KINDS, Budget, Limited
+from litellm.types.calls import Json
+
+router = APIRouter(tags=["budgets"], responses=schemas.INVALID)
+
+
+class BudgetFields(limited.LimitFields):
+    model_max_budget: dict[Name, limited.ModelBudget] = Field(
+        default={}, description="Model -> its own budget. Kept and shown; keys and teams have their own."
+    )
+
+
+class NewBudget(BudgetFields):
+    budget_id: Name | None = Field(default=None, description="Its name. Default: one that is made up.")
+
+
+class ChangedBudget(BudgetFields):
+    budget_id: Name
+
+
+class SomeBudgets(BaseModel):
+    budgets: list[Name] = Field(min_length=1, max_length=1000)
+
+
+class OneBudget(BaseModel):
+    id: Name
+
+
+_FIELDS: Final = tuple(BudgetFields.model_fields)
+
+
+@router.post("/budget/new", summary="Name some limits", **answers.of(answers.Budget))
+async def new(request: Request, asked: NewBudget) -> Json:
+    desk = await desk_of(request)
+    row = Budget(id=asked.budget_id or str(uuid4()), **limited.row_values(asked, _FIELDS))
+    return limited.shown_budget(await limited.insert(desk, row, "budget_id"))
+
+
+@router.post("/budget/info", summary="Some budgets", **answers.of(list[answers.Budget]))
+async def info(request: Request, asked: SomeBudgets) -> list[Json]:
+    """Those that exist."""
+    desk = await desk_of(request)
+    there = await desk.records.get_many(Budget, asked.budgets)
+    return [limited.shown_budget(there[id]) for id in dict.fromkeys(asked.budgets) if id in there]
+
+
+@router.get("/budget/list", summary="Budgets", **answers.of(list[answers.Budget]))
+async def list_budgets(
+    request: Request,
+    page: Annotated[int, Query(ge=1, le=10**6)] = 1,
+    size: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[Json]:
+    """Newest first."""
+    desk = await desk_of(request)
+    found = await desk.records.find(StoreQuery(Budget, page=page, size=size))
+    return [limited.shown_budget(row) for row in found.rows]
+
+
+@router.post("/budget/update", summary="Change a budget", **answers.of(answers.Budget))
+async def update(request: Request, asked: ChangedBudget) -> Json:
+    """It holds at once for all that share it."""
+    desk = await desk_of(request)
+    row = await limited.found(desk, Budget, asked.budget_id, "budget_id")
+    return limited.shown_budget(await limited.update(desk, row, limited.row_values(asked, _FIELDS), "budget_id"))
+
+
+@router.post("/budget/delete", summary="Forget a budget", **answers.of(answers.Budget))
+async def delete(request: Request, asked: OneBudget) -> Json:
+    """One that is in use stays: its rows would be without limits."""
+    desk = await desk_of(request)
+    row = await limited.found(desk, Budget, asked.id, "id")
+    users = await _users(desk, row.id)
+    if users:
+        raise ProxyError(400, f"budget {row.id!r} is in use: {users}", param="id")
+    await limited.delete(desk, [row], "id")
+    return limited.shown_budget(row)
+
+
+async def _users(desk: Desk, budget_id: str) -> str:
+    """How many rows of each kind share it, as text; empty if none does."""
+    told: list[str] = []
+    for kind in KINDS.values():
+        if issubclass(kind, Limited):
+            page = await desk.records.find(StoreQuery(kind, where={"budget_id": budget_id}, size=1))
+            if page.total:
+                told.append(f"{page.total} of kind {KIND_OF[kind]}")
+    return ", ".join(told)
