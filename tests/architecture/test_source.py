@@ -39,7 +39,7 @@ BROAD = {
     "transport/mock.py": "a test's iterator may raise anything; the stream's reader gets it",
     "transport/upload.py": "a caller's iterator may raise anything; the caller gets it back",
 }
-PRINTS = {"cli.py"}
+PRINTS = {"proxy/commands/terminal.py"}
 
 
 def _is_broad(node: ast.expr | None) -> bool:
