@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
         """What stands before the mark; the mark is consumed."""
         while (end := self._buffer.find(mark)) < 0:
             await self._more()
-        return (await self._read_exactly(end + len(mark)))[:-len(mark)]
+        return (await self._read_exactly(end + len(mark)))[: -len(mark)]
 
     async def _read_exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:

@@ -203,6 +203,17 @@ class Ledger(Protocol):
         """
         ...
 
+    async def insert(self, rows: Sequence[SpendRow]) -> int:
+        """Rows that come by no journal: how many were new. The ones that were there already change nothing."""
+        ...
+
+    async def carry_over(self, spent: Mapping[Charge, Total]) -> None:
+        """What was spent elsewhere, before the first row of this log: opening balances of scopes.
+
+        A scope that has one of its period already keeps it.
+        """
+        ...
+
     async def forget(self, file: str) -> None:
         """A journal file that is wholly moved and deleted."""
         ...

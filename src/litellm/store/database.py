@@ -57,11 +57,14 @@ class Database:
         await self.engine.dispose()
 
 
-async def open_database(url: str | None, data_dir: Path) -> Database:
-    """Connected, migrated. `url` is Postgres's; None: a file in `data_dir`. Raises StoreDown, StoreError."""
+async def open_database(url: str | None, data_dir: Path, beside_theirs: bool = False) -> Database:
+    """Connected, migrated. `url` is Postgres's; None: a file in `data_dir`. Raises StoreDown, StoreError.
+
+    A database that holds LiteLLM's tables and none of ours is an error, unless `beside_theirs`.
+    """
     database = Database(_sqlite(data_dir) if url is None else _postgres(url))
     try:
-        await _migrate(database, data_dir)
+        await _migrate(database, data_dir, beside_theirs)
     except BaseException:
         await database.aclose()
         raise
@@ -147,7 +150,12 @@ def _words(error: DBAPIError) -> str:
     return str(error.orig).splitlines()[0]
 
 
-async def _migrate(database: Database, data_dir: Path) -> None:
+def foreign_database(url: str) -> Database:
+    """Somebody else's Postgres, for reading: nothing is looked for, nothing is made. Raises StoreError."""
+    return Database(_postgres(url))
+
+
+async def _migrate(database: Database, data_dir: Path, beside_theirs: bool) -> None:
     """Bring the schema up to date, one process at a time."""
     with _named():
         if not database.is_postgres:
@@ -158,7 +166,7 @@ async def _migrate(database: Database, data_dir: Path) -> None:
             return
         async with database.engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await connection.run_sync(_prepare_postgres)
+            await connection.run_sync(_prepare_postgres, beside_theirs)
             await connection.run_sync(_upgrade)
 
 
@@ -168,10 +176,10 @@ def _locked(file: Path) -> Any:
         yield lambda: fcntl.flock(handle, fcntl.LOCK_EX)
 
 
-def _prepare_postgres(connection: Connection) -> None:
+def _prepare_postgres(connection: Connection, beside_theirs: bool) -> None:
     found = inspect(connection)
     if SCHEMA not in found.get_schema_names():
-        if found.has_table(_THEIRS):
+        if found.has_table(_THEIRS) and not beside_theirs:
             raise StoreError(
                 "this database holds LiteLLM's tables and none of this gateway's. To take its keys, users, teams and "
                 "spend over, run: litellm db import URL. To start with an empty store beside them, create the schema "

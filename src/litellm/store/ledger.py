@@ -43,6 +43,22 @@ class SqlLedger:
             await _add(connection, TOTALS, _charges(fresh), self._upsert)
         return True
 
+    async def insert(self, rows: Sequence[SpendRow]) -> int:
+        await self._make_partitions({row.day for row in rows})
+        async with self._database.writing() as connection:
+            fresh = await self._logged(connection, rows)
+            await _add(connection, TOTALS, _charges(fresh), self._upsert)
+        return len(fresh)
+
+    async def carry_over(self, spent: Mapping[Charge, Total]) -> None:
+        async with self._database.writing() as connection:
+            for (scope, period), one in sorted(spent.items()):
+                sums = (one.spend, one.requests, 0, one.prompt_tokens, one.completion_tokens)
+                row = {"scope": scope, "period": period, **dict(zip(_SUMS, sums, strict=True))}
+                opened = self._upsert(CHARGED).values(**row).on_conflict_do_nothing()
+                if (await connection.execute(opened)).rowcount == 1:
+                    await _add(connection, TOTALS, {(scope, period): sums}, self._upsert)
+
     async def _advanced(self, connection: AsyncConnection, file: str, start: int, end: int) -> bool:
         """The file's offset set to `end`, its row locked until the commit; False if it is not `start`."""
         if start == 0:
@@ -68,21 +84,9 @@ class SqlLedger:
         return postgresql.insert(table) if self._database.is_postgres else sqlite.insert(table)
 
     async def _make_partitions(self, days: Iterable[str]) -> None:
-        """Postgres keeps each day in a table of its own, so that old ones are dropped, not deleted row by row."""
-        missing = sorted(set(days) - self._partitions) if self._database.is_postgres else ()
-        for day in missing:
-            plain = day.replace("-", "")
-            if len(day) != _DAY or not plain.isdigit():
-                raise StoreError(f"{day!r} is no day")
-            async with self._database.writing() as connection:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:day)"), {"day": int(plain)})
-                await connection.execute(
-                    text(
-                        f"CREATE TABLE IF NOT EXISTS {SCHEMA}.spend_log_{plain} "
-                        f"PARTITION OF {SCHEMA}.spend_log FOR VALUES IN ('{day}')"
-                    )
-                )
-            self._partitions.add(day)
+        missing = set(days) - self._partitions
+        await make_partitions(self._database, missing)
+        self._partitions |= missing
 
     async def forget(self, file: str) -> None:
         async with self._database.writing() as connection:
@@ -150,6 +154,22 @@ class SqlLedger:
             for scope, period in sorted(told.keys() | counted.keys())
             if told.get((scope, period)) != counted.get((scope, period))
         ]
+
+
+async def make_partitions(database: Database, days: Iterable[str]) -> None:
+    """Postgres keeps each day in a table of its own, so that old ones are dropped, not deleted row by row."""
+    for day in sorted(days) if database.is_postgres else ():
+        plain = day.replace("-", "")
+        if len(day) != _DAY or not plain.isdigit():
+            raise StoreError(f"{day!r} is no day")
+        async with database.writing() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:day)"), {"day": int(plain)})
+            await connection.execute(
+                text(
+                    f"CREATE TABLE IF NOT EXISTS {SCHEMA}.spend_log_{plain} "
+                    f"PARTITION OF {SCHEMA}.spend_log FOR VALUES IN ('{day}')"
+                )
+            )
 
 
 _SUMS: Final = ("spend", "requests", "failures", "prompt_tokens", "completion_tokens")

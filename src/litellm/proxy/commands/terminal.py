@@ -51,7 +51,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     found = [[row.get(name) for name in columns] for row in rows]
     texts = [list(columns), *([_cell(value) for value in row] for row in found)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    right = [any(isinstance(row[index], int | float) for row in found) for index in range(len(columns))]
+    right = [any(_is_number(row[index]) for row in found) for index in range(len(columns))]
     lines = (
         "  ".join(
             text.rjust(width) if is_right else text.ljust(width)
@@ -60,6 +60,10 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
         for line in texts
     )
     return "\n".join(lines)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _cell(value: Any) -> str:

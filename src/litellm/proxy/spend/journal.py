@@ -140,11 +140,12 @@ def read(path: Path, start: int, dead: bool = False, most: int = 1 << 20) -> Par
             part.finals.append(_row(values))
     if dead and (end == size or start + len(data) >= size):
         part.end = size + 1  # past a torn last line, which is nobody's; and its open calls are settled
-        part.unsettled = _unsettled(path)
+        part.unsettled = unsettled(path)
     return part
 
 
-def _unsettled(path: Path) -> list[SpendRow]:
+def unsettled(path: Path) -> list[SpendRow]:
+    """The intents of a file that no final line follows."""
     found: dict[str, list[Any]] = {}
     for kind, values in _lines(path.read_bytes(), Part(0, [], [])):
         if kind == "i":
