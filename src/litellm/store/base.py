@@ -234,6 +234,14 @@ class Ledger(Protocol):
         """Fold the rows of days before `before_day` into closing balances, and delete them; returns how many."""
         ...
 
+    async def logged(self, calls: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the calls, (day, call_id), whose rows are in the log."""
+        ...
+
+    async def unpriced(self) -> list[DaySpend]:
+        """Calls whose cost nobody knows, by model group, provider and the provider's model."""
+        ...
+
     async def prove(self) -> list[str]:
         """Where totals differ from closing balances + rows; empty if the books balance."""
         ...

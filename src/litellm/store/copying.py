@@ -4,8 +4,7 @@ Every table is read from one snapshot and compared afterwards: how many rows, th
 digest of all values that does not depend on the order of rows or of a JSON object's names.
 """
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -52,7 +51,7 @@ async def copy(source: Database, target: Database, replace: bool = False) -> dic
 
     Both have the current schema. Nobody else may write meanwhile: what is written to the source later is not copied.
     """
-    async with _snapshot(source) as reading:
+    async with source.snapshot() as reading:
         days = list((await reading.execute(select(SPEND_LOG.c.day).distinct())).scalars())
         await make_partitions(target, days)
         async with target.writing() as writing:
@@ -61,15 +60,6 @@ async def copy(source: Database, target: Database, replace: bool = False) -> dic
             for table in metadata.sorted_tables:
                 _compare(table.name, told[table.name], await _summed(writing, table))
     return {name: sums.rows for name, sums in told.items()}
-
-
-@asynccontextmanager
-async def _snapshot(database: Database) -> AsyncGenerator[AsyncConnection]:
-    """All that is read is of one moment. (A transaction of SQLite is that by itself.)"""
-    async with database.reading() as connection:
-        if database.is_postgres:
-            await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield connection
 
 
 async def _make_room(writing: AsyncConnection, replace: bool) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
 from sqlalchemy import Connection, event, inspect, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from litellm.store.base import StoreDown, StoreError
@@ -45,6 +45,14 @@ class Database:
         with _named():
             async with self.engine.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """All that is read is of one moment. (A transaction of SQLite is that by itself.) Raises StoreDown."""
+        async with self.reading() as connection:
+            if self.is_postgres:
+                await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection]:
@@ -139,6 +147,8 @@ def _named() -> Any:
     except (OperationalError, InterfaceError) as error:
         raise StoreDown(f"the database cannot be used: {_words(error)}") from error
     except DBAPIError as error:
+        if type(error) is DatabaseError:  # a file that is damaged, or none of SQLite's
+            raise StoreDown(f"the database cannot be used: {_words(error)}") from error
         if error.connection_invalidated:
             raise StoreDown(f"the connection to the database was lost: {_words(error)}") from error
         raise

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, delete, func, literal, or_, select, text, update
+from sqlalchemy import Select, and_, case, delete, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -141,19 +141,37 @@ class SqlLedger:
 
     async def prove(self) -> list[str]:
         """All that is in the log and in the closing balances, added up anew, against the totals."""
-        async with self._database.reading() as connection:
+        added: dict[tuple[Any, ...], list[int]] = {}
+        columns = [SPEND_LOG.c[name] for name in ("charged", "status", "spend", "prompt_tokens", "completion_tokens")]
+        async with self._database.snapshot() as connection:
             told = {(row.scope, row.period): _total(row) for row in await connection.execute(select(TOTALS))}
-            closed = {(row.scope, row.period): _values(row) for row in await connection.execute(select(CHARGED))}
-            rows = [SpendRow(**row._mapping) for row in await connection.execute(select(SPEND_LOG))]  # pyright: ignore[reportPrivateUsage]
-        added = _charges(rows)
-        for charge, values in closed.items():
-            added[charge] = [a + b for a, b in zip(added.get(charge, [0] * 5), values, strict=True)]
+            for row in await connection.execute(select(CHARGED)):
+                added[row.scope, row.period] = _values(row)
+            async for row in await connection.stream(select(*columns)):
+                _add_charges(added, row)
         counted = {charge: Total(v[0], v[1], v[3], v[4]) for charge, v in added.items()}
         return [
             f"{scope} since {period}: totals {told.get((scope, period))}, log {counted.get((scope, period))}"
             for scope, period in sorted(told.keys() | counted.keys())
             if told.get((scope, period)) != counted.get((scope, period))
         ]
+
+    async def logged(self, calls: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        key = tuple_(SPEND_LOG.c.day, SPEND_LOG.c.call_id)
+        async with self._database.reading() as connection:
+            for begin in range(0, len(calls), _SOME):
+                asked = select(SPEND_LOG.c.day, SPEND_LOG.c.call_id).where(key.in_(calls[begin : begin + _SOME]))
+                found |= {(row.day, row.call_id) for row in await connection.execute(asked)}
+        return found
+
+    async def unpriced(self) -> list[DaySpend]:
+        by = [SPEND_LOG.c[name] for name in ("model_group", "provider", "provider_model")]
+        sums = [func.count(), func.sum(SPEND_LOG.c.prompt_tokens), func.sum(SPEND_LOG.c.completion_tokens)]
+        asked = select(*by, *sums).where(SPEND_LOG.c.spend.is_(None)).group_by(*by).order_by(*by)
+        async with self._database.reading() as connection:
+            rows = [tuple(row) for row in await connection.execute(asked)]
+        return [DaySpend("", row[:3], Total(0, row[3], int(row[4] or 0), int(row[5] or 0))) for row in rows]
 
 
 async def make_partitions(database: Database, days: Iterable[str]) -> None:
@@ -176,7 +194,7 @@ _SUMS: Final = ("spend", "requests", "failures", "prompt_tokens", "completion_to
 _NONE: Final = (0, 0, 0, 0, 0)
 
 
-def _of(row: SpendRow) -> tuple[int, int, int, int, int]:
+def _of(row: Any) -> tuple[int, int, int, int, int]:
     """A row's part of every sum, in the order of _SUMS."""
     failed = 1 if row.status == "failure" else 0
     return row.spend or 0, 1, failed, row.prompt_tokens, row.completion_tokens
@@ -193,9 +211,13 @@ def _total(row: Any) -> Total:
 def _charges(rows: Iterable[SpendRow]) -> dict[tuple[Any, ...], list[int]]:
     added: dict[tuple[Any, ...], list[int]] = {}
     for row in rows:
-        for charge in row.charged:
-            added[tuple(charge)] = [a + b for a, b in zip(added.get(tuple(charge), _NONE), _of(row), strict=True)]
+        _add_charges(added, row)
     return added
+
+
+def _add_charges(added: dict[tuple[Any, ...], list[int]], row: Any) -> None:
+    for charge in row.charged:
+        added[tuple(charge)] = [a + b for a, b in zip(added.get(tuple(charge), _NONE), _of(row), strict=True)]
 
 
 def _balances(rows: Iterable[SpendRow]) -> dict[tuple[Any, ...], list[int]]:

@@ -190,7 +190,11 @@ def test_litellms_tables_are_taken_over(postgres: Postgres, tmp_path: Path, caps
     assert main(["db", "import", url, "--to", str(target)]) == 0
     dry = capsys.readouterr()
     assert "Nothing is written" in dry.out and not target.exists()
-    for said in ("a row is left out: its token cannot be one", "'customer' becomes internal_user", "budget_duration cannot"):
+    for said in (
+        "a row is left out: its token cannot be one",
+        "'customer' becomes internal_user",
+        "budget_duration cannot",
+    ):
         assert said in dry.err
     assert "there is no table LiteLLM_TagTable" in dry.err
     assert main(["db", "import", url, "--to", str(target), "--apply"]) == 0

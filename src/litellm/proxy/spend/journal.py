@@ -183,18 +183,37 @@ def _framed(body: bytes) -> bytes:
     return b"%08x %b\n" % (crc32(body), body)
 
 
-def _create(folder: Path) -> tuple[Path, int]:
-    path = folder / f"{uuid4()}{SUFFIX}"
+def probe(folder: Path) -> None:
+    """Raises JournalError if no journal can be kept in a folder. Leaves nothing in it."""
+    path, file = _create(folder, ".probe")
+    os.close(file)
+    path.unlink()
+
+
+def _create(folder: Path, suffix: str = SUFFIX) -> tuple[Path, int]:
+    path = folder / f"{uuid4()}{suffix}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise JournalError(f"the journal of spend cannot be written in {folder}: {error.strerror}") from None
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if take(path) is not None:
+    if not _holds(path, file):
         os.close(file)
+        path.unlink()
         raise JournalError(f"the file system of {folder} does not keep locks: put data_dir on a local disk")
     return path, file
+
+
+def _holds(path: Path, file: int) -> bool:
+    """Take the lock of a new file, and see whether it is kept from others."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # no locks at all (ENOLCK, ENOSYS)
+        return False
+    release = take(path)
+    if release is not None:
+        release()
+    return release is None
 
 
 def take(path: Path) -> Callable[[], None] | None:
