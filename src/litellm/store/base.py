@@ -189,6 +189,16 @@ class DaySpend:
     failures: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a call of the log said, as JSON; cut where it was too long."""
+
+    day: str
+    call_id: str
+    request: str
+    response: str
+
+
 class Ledger(Protocol):
     """The spend log, its totals and balances. Each row is counted exactly once, whatever crashes when."""
 
@@ -230,8 +240,21 @@ class Ledger(Protocol):
         """Closing balances and rows of the log, summed by fields of SpendRow (`tag`: per tag; `charged`: per scope)."""
         ...
 
-    async def retire(self, before_day: str) -> int:
-        """Fold the rows of days before `before_day` into closing balances, and delete them; returns how many."""
+    async def keep(self, prompts: Sequence[Prompt]) -> None: ...
+
+    async def prompts(self, calls: Sequence[str]) -> dict[str, Prompt]:
+        """By call id, those that were kept."""
+        ...
+
+    async def prepare(self, days: Sequence[str]) -> None:
+        """Make room for the rows of days to come."""
+        ...
+
+    async def retire(self, before_day: str, most: int = 5_000) -> int:
+        """Fold rows of days before `before_day` into closing balances, and delete them and what they said.
+
+        At most `most`, in one transaction; returns how many. 0: there are none left.
+        """
         ...
 
     async def logged(self, calls: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -1,19 +1,23 @@
 """What was spent, in SQL: `base.Ledger` over SQLite and Postgres."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Select, and_, case, delete, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from litellm.store.base import Charge, DaySpend, LogQuery, StoreError, Total
+from litellm.store.base import Charge, DaySpend, LogQuery, Prompt, StoreError, Total
 from litellm.store.database import Database
-from litellm.store.tables import BALANCES, CHARGED, OFFSETS, OWNERS, SCHEMA, SPEND_LOG, TOTALS
+from litellm.store.tables import BALANCES, CHARGED, OFFSETS, OWNERS, PROMPTS, SCHEMA, SPEND_LOG, TOTALS
 from litellm.types.accounts import SpendRow
+
+T = TypeVar("T")
 
 _FIELDS: Final = tuple(one.name for one in fields(SpendRow))
 _PLAIN: Final = frozenset(_FIELDS) - {"tags", "charged", "metadata"}
@@ -35,7 +39,9 @@ class SqlLedger:
             return await connection.scalar(select(OFFSETS.c.bytes).where(OFFSETS.c.file == file)) or 0
 
     async def move(self, file: str, start: int, end: int, rows: Sequence[SpendRow]) -> bool:
-        await self._make_partitions({row.day for row in rows})
+        return await self._into_partitions(rows, lambda: self._moved(file, start, end, rows))
+
+    async def _moved(self, file: str, start: int, end: int, rows: Sequence[SpendRow]) -> bool:
         async with self._database.writing() as connection:
             if not await self._advanced(connection, file, start, end):
                 return False
@@ -44,7 +50,9 @@ class SqlLedger:
         return True
 
     async def insert(self, rows: Sequence[SpendRow]) -> int:
-        await self._make_partitions({row.day for row in rows})
+        return await self._into_partitions(rows, lambda: self._inserted(rows))
+
+    async def _inserted(self, rows: Sequence[SpendRow]) -> int:
         async with self._database.writing() as connection:
             fresh = await self._logged(connection, rows)
             await _add(connection, TOTALS, _charges(fresh), self._upsert)
@@ -82,6 +90,19 @@ class SqlLedger:
 
     def _upsert(self, table: Any) -> Any:
         return postgresql.insert(table) if self._database.is_postgres else sqlite.insert(table)
+
+    async def _into_partitions(self, rows: Sequence[SpendRow], write: Callable[[], Awaitable[T]]) -> T:
+        """`write`, once there are partitions for the rows; again, if a retired one was taken away meanwhile."""
+        days = {row.day for row in rows}
+        await self._make_partitions(days)
+        try:
+            return await write()
+        except IntegrityError as error:
+            if "no partition" not in str(error.orig):
+                raise
+        self._partitions.clear()
+        await self._make_partitions(days)
+        return await write()
 
     async def _make_partitions(self, days: Iterable[str]) -> None:
         missing = set(days) - self._partitions
@@ -130,13 +151,36 @@ class SqlLedger:
             for (day, group), (spend, requests, failures, prompt, completion) in sorted(added.items())
         ]
 
-    async def retire(self, before_day: str) -> int:
+    async def keep(self, prompts: Sequence[Prompt]) -> None:
+        if prompts:
+            async with self._database.writing() as connection:
+                statement = self._upsert(PROMPTS).values([asdict(prompt) for prompt in prompts])
+                await connection.execute(statement.on_conflict_do_nothing())
+
+    async def prompts(self, calls: Sequence[str]) -> dict[str, Prompt]:
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(PROMPTS).where(PROMPTS.c.call_id.in_(calls[:_SOME])))
+            return {row.call_id: Prompt(**row._mapping) for row in rows}  # pyright: ignore[reportPrivateUsage]
+
+    async def prepare(self, days: Sequence[str]) -> None:
+        await self._make_partitions(days)
+
+    async def retire(self, before_day: str, most: int = 5_000) -> int:
+        old = SPEND_LOG.c.day < before_day
+        wanted = select(SPEND_LOG).where(old).order_by(SPEND_LOG.c.day, SPEND_LOG.c.call_id).limit(most)
         async with self._database.writing() as connection:
-            old = SPEND_LOG.c.day < before_day
-            rows = [SpendRow(**row._mapping) for row in await connection.execute(select(SPEND_LOG).where(old))]  # pyright: ignore[reportPrivateUsage]
+            found = await connection.execute(wanted.with_for_update())
+            rows = [SpendRow(**row._mapping) for row in found]  # pyright: ignore[reportPrivateUsage]
             await _add(connection, BALANCES, _balances(rows), self._upsert)
             await _add(connection, CHARGED, _charges(rows), self._upsert)
-            await connection.execute(delete(SPEND_LOG).where(old))
+            calls = [(row.day, row.call_id) for row in rows]
+            for table in (SPEND_LOG, PROMPTS):
+                key = tuple_(table.c.day, table.c.call_id)
+                for begin in range(0, len(calls), _SOME):
+                    await connection.execute(delete(table).where(key.in_(calls[begin : begin + _SOME])))
+        if not rows and self._database.is_postgres:
+            await _drop_partitions(self._database, before_day)
+            self._partitions.clear()
         return len(rows)
 
     async def prove(self) -> list[str]:
@@ -190,6 +234,22 @@ async def make_partitions(database: Database, days: Iterable[str]) -> None:
             )
 
 
+async def _drop_partitions(database: Database, before_day: str) -> None:
+    """Those of days before, that are empty. Each in a transaction: it keeps others from the log for a moment."""
+    async with database.reading() as connection:
+        named = text("SELECT tablename FROM pg_tables WHERE schemaname = :schema AND tablename LIKE 'spend_log_%'")
+        names = (await connection.execute(named, {"schema": SCHEMA})).scalars().all()
+    first = f"spend_log_{before_day.replace('-', '')}"
+    for name in sorted(name for name in names if _PARTITION.fullmatch(name) and name < first):
+        async with database.writing() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:day)"), {"day": int(name[-8:])})
+            await connection.execute(text(f"LOCK TABLE {SCHEMA}.spend_log IN ACCESS EXCLUSIVE MODE"))
+            held = await connection.scalar(text(f"SELECT EXISTS (SELECT 1 FROM {SCHEMA}.{name})"))  # noqa: S608
+            if not held:
+                await connection.execute(text(f"DROP TABLE IF EXISTS {SCHEMA}.{name}"))
+
+
+_PARTITION: Final = re.compile(r"spend_log_\d{8}")
 _SUMS: Final = ("spend", "requests", "failures", "prompt_tokens", "completion_tokens")
 _NONE: Final = (0, 0, 0, 0, 0)
 
