@@ -81,7 +81,7 @@ class Gateway:
         config = self._source.load()
         self.snapshot = build(config, self.engine, os.environ, self.snapshot.version + 1)
         if self.books is not None:
-            self.books.keys.regroup(place.groups_of(config))
+            self.books.reconfigure(config)
 
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""

@@ -19,6 +19,8 @@ from litellm.proxy.place import data_dir_of, groups_of, url_of
 from litellm.proxy.server import Worker
 from litellm.proxy.spend.journal import Journal
 from litellm.proxy.spend.mover import Mover
+from litellm.proxy.spend.prompts import Prompts
+from litellm.proxy.spend.upkeep import Upkeep
 from litellm.store.database import Database, open_database
 from litellm.store.ledger import SqlLedger
 from litellm.store.records import SqlRecords
@@ -42,13 +44,20 @@ class Books:
     keys: KeyBook
     meter: Meter
     _database: Database
+    upkeep: Upkeep
     _mover: Mover
     _tasks: list[asyncio.Task[None]]
+
+    def reconfigure(self, config: Config) -> None:
+        """A reload has brought another config."""
+        self.keys.regroup(groups_of(config))
+        self.upkeep.retention = config.general_settings.maximum_spend_logs_retention_period
 
     async def aclose(self) -> None:
         """Everything that was spent goes into the store."""
         self.keys.stop()
         await self._mover.aclose()
+        await self.upkeep.aclose()
         await asyncio.gather(*self._tasks)
         await self._database.aclose()
 
@@ -76,5 +85,6 @@ async def open_books(config: Config, worker: Worker) -> Books:
     await mover.move()
     if worker.count > 1:
         _log.warning("limits and budgets are counted by each of %d workers for itself", worker.count)
-    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run())]
-    return Books(records, ledger, keys, meter, database, mover, tasks)
+    upkeep = Upkeep(ledger, Prompts(ledger), lambda: worker.admin, now, general.maximum_spend_logs_retention_period)
+    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
+    return Books(records, ledger, keys, meter, database, upkeep, mover, tasks)

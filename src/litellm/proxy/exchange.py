@@ -18,6 +18,7 @@ from litellm.proxy.keys.identity import MASTER, Identity
 
 if TYPE_CHECKING:  # there is a charge only if there is a store
     from litellm.proxy.meter import Charge
+    from litellm.proxy.spend.prompts import Kept
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -44,7 +45,7 @@ class Exchange:
     """`started` is when the app was called (seconds, monotonic); `call_id` names the exchange everywhere."""
 
     __slots__ = (
-        "_wire", "call_id", "charge", "headers", "identity",
+        "_wire", "call_id", "charge", "headers", "identity", "kept",
         "model", "overhead_seconds", "receive", "scope", "send", "started", "status",
         "upstream_seconds",
     )  # fmt: skip
@@ -64,6 +65,7 @@ class Exchange:
         self.receive = receive
         self.identity: Identity = MASTER
         self.charge: Charge | None = None  # what the call costs whom, if there are books
+        self.kept: Kept | None = None  # what it says, if that is to be kept
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)

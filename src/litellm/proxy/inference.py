@@ -78,9 +78,12 @@ async def serve(
     retries = clientside.retries(ours) if ours else None
     if books is not None:
         exchange.charge = await books.meter.admit(identity, ask, group, _wanted(exchange, ask, identity), len(raw))
+        if snapshot.keeps_prompts:
+            exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
     if ask.stream:
         streamed = await snapshot.router.stream(ask, group, retries)
-        splicer = Splicer(asked, read.usage_wanted, streamed.result.decode)
+        make = Splicer if exchange.kept is None else exchange.kept.splicer
+        splicer = make(asked, read.usage_wanted, streamed.result.decode)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
     served = await snapshot.router.send(ask, group, retries)
     return partial(_answer, exchange, served, asked, metrics)
@@ -104,6 +107,8 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
         charge.answered(usage, made)
         costs += charge.lines()
     body = orjson.dumps(wire)
+    if exchange.kept is not None:
+        exchange.kept.answered(body)
     fields = headers.of_call(
         headers.JSON, exchange, served.deployment, served.retries, reply.headers, perf_counter(), costs
     )
@@ -127,6 +132,8 @@ async def _stream(
     finally:
         if last is not None:
             last(CUT_OFF)
+        if exchange.kept is not None:
+            exchange.kept.ended()
         if splicer.usage:
             metrics.used(exchange.model, splicer.usage)
 

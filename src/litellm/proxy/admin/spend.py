@@ -1,15 +1,16 @@
 """`/spend/logs`, `/global/spend`: what calls have cost, by the store's log."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Query, Request
 
 from litellm.catalog.cost import dollars
 from litellm.proxy.admin import schemas
 from litellm.proxy.admin.desk import desk_of, iso
 from litellm.proxy.admin.keys import id_of
-from litellm.store.base import LogQuery
+from litellm.store.base import LogQuery, Prompt
 from litellm.types.accounts import Millis, SpendRow, storable
 from litellm.types.calls import Json
 
@@ -33,7 +34,7 @@ async def logs(
     page: Annotated[int, Query(ge=1, le=10**6)] = 1,
     page_size: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Json]:
-    """Dates are UTC days; both are among those shown."""
+    """Dates are UTC days; both are among those shown. One call (`request_id`) comes with what it said, if kept."""
     desk = await desk_of(request)
     given = {"key": id_of(api_key) if api_key else None, "user_id": user_id, "team_id": team_id,
              "call_id": request_id}  # fmt: skip
@@ -45,7 +46,8 @@ async def logs(
         size=page_size,
     )
     rows, _ = await desk.ledger.log(query)
-    return [_shown(row) for row in rows]
+    said = await desk.ledger.prompts([row.call_id for row in rows]) if request_id is not None else {}
+    return [_shown(row) | _said(said.get(row.call_id)) for row in rows]
 
 
 @router.get("/global/spend", summary="All that was ever spent")
@@ -53,6 +55,18 @@ async def everything(request: Request) -> Json:
     desk = await desk_of(request)
     sums = await desk.ledger.sums([], LogQuery())
     return {"spend": dollars(sums[0].total.spend) if sums else 0.0, "max_budget": None}
+
+
+def _said(prompt: Prompt | None) -> Json:
+    """As JSON, or as text where it was cut."""
+    return {} if prompt is None else {"proxy_server_request": _read(prompt.request), "response": _read(prompt.response)}
+
+
+def _read(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _midnight(day: date | None, later: int = 0) -> Millis | None:
