@@ -26,7 +26,7 @@ from litellm.proxy.exchange import Exchange, Receive, Scope, Send
 from litellm.proxy.inference import serve
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
-from litellm.proxy.server import Worker
+from litellm.proxy.server import StartError, Worker
 from litellm.proxy.snapshot import Snapshot, build
 from litellm.transport.choice import transport_for
 
@@ -67,7 +67,7 @@ class Gateway:
         if self._opening is None:
             from litellm.proxy.books import open_books  # with SQLAlchemy
 
-            self._opening = asyncio.create_task(open_books(self.snapshot.config, self.worker))
+            self._opening = asyncio.create_task(open_books(self.snapshot.config, self.worker, self.metrics))
         try:
             books = await asyncio.shield(self._opening)
         except Exception:
@@ -95,8 +95,10 @@ class Gateway:
 
     async def _open_found(self) -> None:
         try:
-            await self.open_books()
-        except Exception:  # a background job: the next beat tries again
+            await _opened(self)
+        except StartError as error:  # the next beat tries again
+            _log.error("the store cannot be opened: %s", error)
+        except Exception:  # a background job, too
             _log.exception("the store cannot be opened")
 
     async def aclose(self) -> None:
@@ -179,9 +181,20 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     path = Path(settings["config"]) if settings["config"] else None
     gateway = Gateway(Source(path, settings["overrides"], settings["key_needed"]), worker)
     if place.exists(gateway.snapshot.config):
-        await gateway.open_books()
+        await _opened(gateway)
     asyncio.get_running_loop().call_later(WARM_SECONDS, gateway.warm)
     return gateway
+
+
+async def _opened(gateway: Gateway) -> None:
+    """Raises StartError for a store that cannot be opened, or a folder that no journal can be kept in."""
+    from litellm.proxy.spend.journal import JournalError
+    from litellm.store.base import StoreError
+
+    try:
+        await gateway.open_books()
+    except (StoreError, JournalError) as error:
+        raise StartError(str(error)) from error
 
 
 def _refuse(exchange: Exchange, error: Exception) -> None:

@@ -104,7 +104,9 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     charge = exchange.charge
     if charge is not None:
         charge.served_by(served.deployment, served.retries)
-        charge.answered(usage, made)
+        settling = charge.answered(usage, made)
+        if settling is not None:
+            await settling
         costs += charge.lines()
     body = orjson.dumps(wire)
     if exchange.kept is not None:
@@ -141,12 +143,14 @@ async def _stream(
 CUT_OFF: Final = "499 ClientDisconnected"
 
 
-def _bill(charge: "Charge", deployment: Deployment, splicer: Splicer, seconds: float, failure: str | None) -> None:
+def _bill(
+    charge: "Charge", deployment: Deployment, splicer: Splicer, seconds: float, failure: str | None
+) -> Awaitable[None] | None:
     """A stream's end: by the usage it reported, else by its prompt's estimate and the events that went by."""
     usage = splicer.usage
     made = prices.of_answer(deployment, {}, usage, seconds) if usage else None
     estimate = prices.estimate(deployment, charge.row.prompt_tokens, splicer.events)
-    charge.streamed(failure, usage, made, splicer.events, estimate)
+    return charge.streamed(failure, usage, made, splicer.events, estimate)
 
 
 def _check(identity: Identity, ask: Ask, path: str) -> None:

@@ -438,6 +438,17 @@ class GeneralSettings(Section):
     budget_time_zone: Annotated[str, AfterValidator(time_zone)] | None = Field(
         default=None, description="Whose midnights budgets of days, weeks and months begin at. Default UTC."
     )
+    spend_durability: Literal["journal", "refuse", "database"] | None = Field(
+        default=None,
+        description="Where spend is before a call's last byte. `journal`: in a file in `data_dir`; in the database "
+        "while that file cannot grow. `refuse`: the same, and no call is let in then (503). `database`: always in the "
+        "database, for containers without a volume. Default `journal`.",
+    )
+    spend_journal_max_mb: Positive | None = Field(
+        default=None,
+        description="How much spend may wait in the journal for a database that is down; then no call is let in. "
+        "Default 1024.",
+    )
     maximum_spend_logs_retention_period: Annotated[str, AfterValidator(duration)] | None = Field(
         default=None,
         description="How long calls stay in the spend log: `30d`, `2w`, `6mo`. Then only their sums are kept, by day. "

@@ -32,12 +32,14 @@ class Upkeep:
         elected: Callable[[], bool],
         clock: Callable[[], Millis],
         retention: str | None = None,
+        each_second: Callable[[], None] = lambda: None,
     ) -> None:
         self.prompts = prompts
         self.retention = retention
         self._ledger = ledger
         self._elected = elected
         self._clock = clock
+        self._each_second = each_second
         self._stopping = asyncio.Event()
         self._done: tuple[str, str | None] | None = None  # the day, and the retention, of the last daily work
 
@@ -48,6 +50,7 @@ class Upkeep:
                 await asyncio.wait_for(self._stopping.wait(), EVERY_SECONDS)
             except TimeoutError:
                 pass
+            self._each_second()
             try:
                 await self.prompts.write()
                 await self._daily()
