@@ -19,11 +19,14 @@ from litellm import exceptions as e
 from litellm.engine.engine import Engine
 from litellm.proxy import errors, headers, logs, place, probes, roles
 from litellm.proxy.admin.loading import Admin
+from litellm.proxy.auth import UnknownKey
 from litellm.proxy.config.load import Config, load
 from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange, Receive, Scope, Send
+from litellm.proxy.guard import Guard
 from litellm.proxy.inference import serve
+from litellm.proxy.keys.identity import Identity
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import StartError, Worker
@@ -53,6 +56,7 @@ class Gateway:
         self._admin = Admin(self)
         self.warm = self._admin.warm
         self.snapshot: Snapshot = build(source.load(), self.engine, os.environ)
+        self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
@@ -80,8 +84,17 @@ class Gateway:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
         config = self._source.load()
         self.snapshot = build(config, self.engine, os.environ, self.snapshot.version + 1)
+        self.guard.trust(config.general_settings.trusted_proxies)
         if self.books is not None:
             self.books.reconfigure(config)
+
+    async def identify(self, headers: Mapping[bytes, bytes], client: tuple[str, int] | None) -> Identity:
+        """Who shows the key among these headers. Raises ProxyError: 401, 429, 503."""
+        keys = self.books and self.books.keys
+        try:
+            return self.snapshot.auth.identify(headers, keys)
+        except UnknownKey as unknown:
+            return await self.guard.unknown(unknown, client, headers, keys)
 
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
@@ -140,11 +153,11 @@ class Gateway:
     async def _serve(self, exchange: Exchange, path: str) -> None:
         route = inference(path)
         if route is not None and exchange.scope["method"] == "POST":
-            sending = await serve(self.snapshot, exchange, route, self.metrics, self.books)
+            sending = await serve(self.snapshot, exchange, route, self.metrics, self.books, self.guard)
             await sending()
             return
         if path not in PUBLIC:
-            exchange.identity = self.snapshot.auth.identify(exchange.headers, self.books and self.books.keys)
+            exchange.identity = await self.identify(exchange.headers, exchange.scope["client"])
             roles.check(exchange.identity, exchange.scope["method"], path)
         if route is not None:
             raise ProxyError(405, f"{path} takes POST", headers={"allow": "POST"})

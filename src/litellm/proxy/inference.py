@@ -15,8 +15,10 @@ import orjson
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import body, clientside, headers, prices
+from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
+from litellm.proxy.guard import Guard
 from litellm.proxy.keys.access import may_call
 from litellm.proxy.keys.identity import MASTER, Identity
 from litellm.proxy.metrics import Metrics
@@ -54,10 +56,14 @@ _STEERING: Final = {
 
 
 async def serve(
-    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None"
+    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None", guard: Guard
 ) -> Sending:
     """Raises whatever is to become an error answer."""
-    identity = snapshot.auth.identify(exchange.headers, books.keys if books is not None else None)
+    keys = books.keys if books is not None else None
+    try:
+        identity = snapshot.auth.identify(exchange.headers, keys)
+    except UnknownKey as unknown:
+        identity = await guard.unknown(unknown, exchange.scope["client"], exchange.headers, keys)
     exchange.cancel_on_hangup()
     raw = await exchange.body(snapshot.max_body)
     named = route.model or exchange.query("model")

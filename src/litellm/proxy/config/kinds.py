@@ -1,5 +1,6 @@
 """The kinds of values that a config holds: each checked here, with a message that says what was expected."""
 
+from ipaddress import ip_network
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -88,6 +89,14 @@ def time_zone(value: str) -> str:
         ZoneInfo(value)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         raise ValueError("expected the name of a time zone, like Europe/Berlin") from None
+    return value
+
+
+def network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError("expected a network like 10.0.0.0/8, or an address") from None
     return value
 
 

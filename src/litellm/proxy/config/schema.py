@@ -37,6 +37,7 @@ from litellm.proxy.config.kinds import (
     filled,
     header_name,
     names_of,
+    network,
     or_empty,
     text_of_number,
     time_zone,
@@ -419,6 +420,11 @@ class GeneralSettings(Section):
     )
     litellm_key_header_name: Annotated[str, AfterValidator(header_name)] | None = Field(
         default=None, description="A further header in which callers may show their key."
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(network)], ...] = Field(
+        default=(),
+        description="Networks, such as `10.0.0.0/8`, whose `X-Forwarded-For` is believed where keys that nobody knows "
+        "are slowed by the caller's address.",
     )
     database_url: Secret | None = Field(
         default=None,
