@@ -5,6 +5,8 @@ import json
 import resource
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +139,40 @@ def test_a_start_needs_a_folder_it_can_write(upstream: UpstreamThread, tmp_path:
     with pytest.raises(RuntimeError, match="the journal of spend cannot be written in") as caught:
         Gateway(config(upstream, **general), tmp_path).start()
     assert "Traceback" not in str(caught.value)
+
+
+def test_sigterm_moves_everything_even_of_calls_it_cuts_off(upstream: UpstreamThread, tmp_path: Path) -> None:
+    """A call that hangs until the drain time is over, and an endless stream, are in the store with the rest."""
+    text = json.loads(config(upstream, data_dir=str(tmp_path / "data")))
+    for behaviour in ("hang", "endless"):
+        params = {**text["model_list"][0]["litellm_params"], "model": f"openai/{behaviour}"}
+        text["model_list"].append({"model_name": behaviour, "litellm_params": params})
+    gateway = Gateway(json.dumps(text), tmp_path, ("--drain_seconds", "1", "--num_workers", "2"))
+    with gateway, ThreadPoolExecutor(4) as pool:
+        key = json.loads(gateway.post("/key/generate", {})[1])["key"]
+        time.sleep(1.5)
+
+        def call(model: str, stream: bool = False) -> int:
+            body = {"model": model, "messages": HI, "stream": stream}
+            try:
+                return gateway.post("/chat/completions", body, key=key)[0]
+            except (OSError, HTTPException):
+                return 0
+
+        assert call("m") == 200
+        cut_off = [pool.submit(call, "hang"), pool.submit(call, "endless", True)]
+        time.sleep(1)
+        assert gateway.stop() == 0, gateway.log
+        for one in cut_off:
+            one.result(30)
+    assert list((tmp_path / "data" / "journal").iterdir()) == []
+
+    async def look() -> list[str]:
+        database = await open_database(None, tmp_path / "data")
+        ledger = SqlLedger(database)
+        rows, _ = await ledger.log(LogQuery())
+        assert await ledger.prove() == []
+        await database.aclose()
+        return sorted(row.status for row in rows)
+
+    assert asyncio.run(look()) == ["failure", "failure", "success"]
