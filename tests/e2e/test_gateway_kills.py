@@ -36,7 +36,7 @@ WORKERS = 4
 CALLERS = 24
 SECONDS = 1.5  # of load in a round
 INPUT, OUTPUT = 1_234_567, 7_654_321  # pico-dollars per token: no whole nano-dollars
-TOKENS = {"tokens-3": 3, "tokens-41": 41, "stream-slow-2": 5}
+TOKENS = {"tokens-3": 3, "tokens-41": 41, "stream-slow-20": 5}
 """Models of the upstream, and how many tokens their answers have."""
 
 

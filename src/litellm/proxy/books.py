@@ -93,13 +93,14 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
     await mover.move()
     if worker.count > 1:
         _log.warning("limits and budgets are counted by each of %d workers for itself", worker.count)
+    prompts = Prompts(ledger)
     retention = general.maximum_spend_logs_retention_period
 
     def each_second() -> None:
         keeper.retry()
-        metrics.spend_waiting(keeper.waiting)
+        metrics.books(keeper.waiting, prompts.dropped)
 
-    upkeep = Upkeep(ledger, Prompts(ledger), lambda: worker.admin, now, retention, each_second)
+    upkeep = Upkeep(ledger, prompts, lambda: worker.admin, now, retention, each_second)
     tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
     return Books(records, ledger, keys, meter, upkeep, database, keeper, mover, tasks)
 

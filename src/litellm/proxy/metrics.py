@@ -35,6 +35,7 @@ HELP: Final = {
         "counter",
         "Calls that the journal of spend did not take, by their fate",
     ),
+    "litellm_spend_prompts_dropped_metric_total": ("counter", "Prompts that were to be kept and found no room"),
     "litellm_spend_waiting_bytes": ("gauge", "What the journal of spend holds that is not in the database"),
     "litellm_in_flight_requests": ("gauge", "Requests being served"),
     "litellm_event_loop_lag_seconds": ("gauge", "The longest time a ready callback waited in the last 5 seconds"),
@@ -157,8 +158,10 @@ class Metrics:
         """The journal of spend could not take a call; what has become of it."""
         self._values[self._slots.slot(f'litellm_spend_unjournaled_metric_total{{fate="{how}"}}')] += 1
 
-    def spend_waiting(self, size: int) -> None:
-        self._values[self._slots.slot("litellm_spend_waiting_bytes")] = size
+    def books(self, waiting: int, dropped: int) -> None:
+        """How the books stand: bytes of the journal that wait, prompts that have found no room so far."""
+        self._values[self._slots.slot("litellm_spend_waiting_bytes")] = waiting
+        self._values[self._slots.slot("litellm_spend_prompts_dropped_metric_total")] = dropped
 
     def _series(self, route: str, model: str, status: int) -> tuple[int, ...]:
         asked = self._asked(model)

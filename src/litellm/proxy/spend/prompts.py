@@ -4,6 +4,7 @@ Kept ones wait in memory, bounded, and are written once a second; those for whic
 counted. Unlike spend they are no part of the books: a `kill -9` may cost the last second's.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ class Prompts:
         self._most = most
         self._waiting: list[tuple[SpendRow, bytes, Callable[[], bytes]]] = []
         self._bytes = 0
+        self._writing = asyncio.Lock()
         self.dropped = 0
 
     def begin(self, row: SpendRow, ask: Ask) -> "Kept":
@@ -48,13 +50,14 @@ class Prompts:
 
     async def write(self) -> None:
         """All that wait. Raises StoreDown, and then they go on waiting."""
-        while self._waiting:
-            some = self._waiting[:_SOME]
-            await self._ledger.keep(
-                [Prompt(row.day, row.call_id, _cut(request), _cut(response())) for row, request, response in some]
-            )
-            del self._waiting[: len(some)]
-        self._bytes = 0
+        async with self._writing:
+            while self._waiting:
+                some = self._waiting[:_SOME]
+                await self._ledger.keep(
+                    [Prompt(row.day, row.call_id, _cut(request), _cut(response())) for row, request, response in some]
+                )
+                del self._waiting[: len(some)]
+            self._bytes = 0
 
 
 class Kept:
