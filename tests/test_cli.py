@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from litellm import cli
+from litellm.cli import COMMANDS
+from litellm.proxy.commands import serve
+from litellm.proxy.commands.flags import parse
 from support.gateway import ROOT, Gateway, clean_environment
 
 QUICKSTART = ROOT / "examples/quickstart.yaml"
@@ -54,20 +56,20 @@ def test_importing_the_command_loads_nothing_of_the_gateway() -> None:
 
 
 def test_both_spellings_and_short_names() -> None:
-    plain = cli.parse(["--num_workers", "3", "--drain_seconds=4", "-c", "a-b.yaml", "--allow_unauthenticated"], {})
-    dashed = cli.parse(["--num-workers", "3", "--drain-seconds=4", "-c", "a-b.yaml", "--allow-unauthenticated"], {})
+    plain = parse(["--num_workers", "3", "--drain_seconds=4", "-c", "a-b.yaml", "--allow_unauthenticated"], {})
+    dashed = parse(["--num-workers", "3", "--drain-seconds=4", "-c", "a-b.yaml", "--allow-unauthenticated"], {})
     assert plain == dashed
     assert (dashed.num_workers, dashed.drain_seconds, dashed.config) == (3, 4.0, "a-b.yaml")
-    assert cli.parse(["-m", "openai/a-b"], {}).model == "openai/a-b"
+    assert parse(["-m", "openai/a-b"], {}).model == "openai/a-b"
 
 
 def test_the_environment_speaks_where_no_flag_does() -> None:
     environ = {"HOST": "h", "PORT": "5", "NUM_WORKERS": "2", "CONFIG_FILE_PATH": "c.yaml", "LITELLM_LOG": "debug"}
-    flags = cli.parse([], environ)
+    flags = parse([], environ)
     assert (flags.host, flags.port, flags.num_workers, flags.config, flags.debug) == ("h", 5, 2, "c.yaml", True)
-    flags = cli.parse(["--host", "i", "--port", "0", "--config", "d.yaml"], environ)
+    flags = parse(["--host", "i", "--port", "0", "--config", "d.yaml"], environ)
     assert (flags.host, flags.port, flags.config) == ("i", 0, "d.yaml")
-    assert cli.parse([], {"PORT": ""}).port is None
+    assert parse([], {"PORT": ""}).port is None
 
 
 @pytest.mark.parametrize(
@@ -91,13 +93,13 @@ def test_wrong_command_lines(
     arguments: list[str], env: dict[str, str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.parse(arguments, env)
+        parse(arguments, env, COMMANDS)
     assert caught.value.code == 2
     assert expected in capsys.readouterr().err.splitlines()[0]
 
 
 def test_flags_become_the_config_and_the_servers_options() -> None:
-    flags = cli.parse(
+    flags = parse(
         [
             *("--model", "openai/foo", "--alias", "foo", "--api_base", "http://h/v1", "--api_key", "k"),
             *("--headers", '{"x-a": "b"}', "--temperature", "0.5", "--max_tokens", "7"),
@@ -106,7 +108,7 @@ def test_flags_become_the_config_and_the_servers_options() -> None:
         ],
         {},
     )
-    assert cli.overrides_of(flags) == {
+    assert serve.overrides_of(flags) == {
         "litellm_settings": {"request_timeout": 9.0, "drop_params": True},
         "model_list": [
             {
@@ -122,15 +124,15 @@ def test_flags_become_the_config_and_the_servers_options() -> None:
             }
         ],
     }
-    options = cli.options_of(flags, "127.0.0.1")
+    options = serve.options_of(flags, "127.0.0.1")
     assert (options.host, options.port, options.keepalive_timeout, options.max_connections) == ("127.0.0.1", 0, 5, 8)
     assert (options.ssl_certfile, options.ssl_keyfile, options.ciphers) == ("c", "k", "X")
     assert (options.num_workers, options.drain_seconds) == (1, 30)
 
 
 def test_without_flags_nothing_is_overridden() -> None:
-    flags = cli.parse(["--config", "c.yaml"], {})
-    assert cli.overrides_of(flags) == {}
+    flags = parse(["--config", "c.yaml"], {})
+    assert serve.overrides_of(flags) == {}
 
 
 def test_nothing_to_serve_says_what_to_do() -> None:

@@ -21,6 +21,8 @@ LONG_FUNCTIONS = {
 BROAD = {
     "engine/custom.py": "a user's own provider may raise anything: the caller gets one of our errors",
     "proxy/keys/book.py": "the feed of keys must go on: if it ended, revoked ones would go on working",
+    "proxy/spend/keeper.py": "what the database refuses goes into the journal; the callers who wait go on",
+    "proxy/spend/upkeep.py": "the daily work on the store must be done the next day, too",
     "proxy/spend/mover.py": "spend must go on moving; what is not moved waits in the journal",
     "engine/delivery.py": "a user's callback may raise anything, and the call it is told of goes on",
     "proxy/callbacks.py": "a user's module is imported here and may fail in any way: the start says so",
@@ -39,7 +41,7 @@ BROAD = {
     "transport/mock.py": "a test's iterator may raise anything; the stream's reader gets it",
     "transport/upload.py": "a caller's iterator may raise anything; the caller gets it back",
 }
-PRINTS = {"cli.py"}
+PRINTS = {"proxy/commands/terminal.py"}
 
 
 def _is_broad(node: ast.expr | None) -> bool:

@@ -288,3 +288,24 @@ def test_a_killed_gateway_loses_no_call_and_counts_none_twice(
     assert len(finished) > 3 and set(finished) <= stored.keys()
     assert all(stored[call] == "success" for call in finished)
     assert "unknown" in stored.values(), "the call that was under way"
+
+
+def test_prompts_are_kept_only_where_they_are_asked_for(upstream: UpstreamThread, tmp_path: Path) -> None:
+    general: dict[str, Any] = {"data_dir": str(tmp_path / "data")}
+    for wanted in (False, True):
+        text = config(upstream, **general, store_prompts_in_spend_logs=wanted)
+        with Gateway(text, tmp_path) as gateway:
+            key = new_key(gateway)
+            calls = [chat(gateway, key)[2]["x-litellm-call-id"]]
+            body = json.dumps({"model": "m", "messages": HI, "stream": True}).encode()
+            status, answer = gateway.post("/chat/completions", body, key=key)
+            assert status == 200 and b"[DONE]" in answer
+            rows = logs(gateway, key, 2)
+            calls += [row["request_id"] for row in rows if row["request_id"] not in calls]
+            time.sleep(2 if wanted else 0)
+            told = [ask(gateway, f"/spend/logs?request_id={call}")[1][0] for call in calls]  # pyright: ignore
+            if not wanted:
+                assert all(row["response"] == {} for row in told)
+                continue
+            assert all(row["proxy_server_request"]["messages"] == HI for row in told), told
+            assert all(row["response"]["choices"][0]["message"]["content"] for row in told), told

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from litellm.store.base import LogQuery, StoreError, Total
+from litellm.store.base import LogQuery, Prompt, StoreError, Total
 from litellm.store.database import open_database
 from litellm.store.ledger import SqlLedger, day_of
 from litellm.types.accounts import SpendRow
@@ -175,6 +175,57 @@ def test_sums_by_tag(where: Where) -> None:
             assert (daily[0].day, daily[0].group) == (rows[0].day, ("a",))
             found, count = await ledger.log(LogQuery(where={"tag": "a"}, descending=False))
             assert ([one.call_id for one in found], count) == (["call-0", "call-1"], 2)
+
+    asyncio.run(run())
+
+
+def test_rows_retire_a_few_at_a_time_with_what_they_said(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            rows = [row(n, admitted_at=1_795_000_000_000 + n % 3 * DAY) for n in range(30)]
+            await ledger.move("f", 0, 1, rows)
+            await ledger.keep([Prompt(one.day, one.call_id, "q", "a") for one in rows])
+            await ledger.keep([Prompt(rows[0].day, rows[0].call_id, "q", "again")])
+            before = await ledger.sums(["key"], LogQuery(), True)
+            last = day_of(1_795_000_000_000 + 2 * DAY)
+            done = await asyncio.gather(*(ledger.retire(last, 7) for _ in range(2)))
+            while (some := await ledger.retire(last, 7)) > 0:
+                assert some <= 7 and await ledger.prove() == []
+                done.append(some)
+            assert sum(done) == 20 and await ledger.prove() == []
+            assert await ledger.sums(["key"], LogQuery(), True) == before
+            kept = await ledger.prompts([one.call_id for one in rows])
+            assert len(kept) == 10 and {prompt.day for prompt in kept.values()} == {last}
+            late = [row(100, admitted_at=1_795_000_000_000), row(101, admitted_at=1_795_000_000_000 + 2 * DAY)]
+            assert await ledger.move("g", 0, 1, late), "a day that had been retired"
+            assert await ledger.insert([*late, row(102)]) == 1
+            assert await ledger.prove() == []
+            assert await ledger.logged([(late[0].day, "call-100"), (late[0].day, "call-3")]) == {
+                (late[0].day, "call-100")
+            }
+
+    asyncio.run(run())
+
+
+def test_opening_balances_count_once(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            for _ in range(2):
+                await ledger.carry_over({("key:k1", 0): Total(7), ("team:t1", 5): Total(9, 1, 2, 3)})
+            await ledger.move("f", 0, 1, [row(1)])
+            assert (await ledger.totals([("key:k1", 0)]))["key:k1", 0] == Total(1008, 1, 10, 2)
+            assert (await ledger.sums([], LogQuery()))[0].total.spend == 1001
+            assert await ledger.prove() == []
+
+    asyncio.run(run())
+
+
+def test_calls_without_a_price_are_found(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            await ledger.move("f", 0, 1, [row(1), row(2, spend=None), row(3, spend=None, model_group="n")])
+            found = [(one.group[0], one.total) for one in await ledger.unpriced()]
+            assert found == [("m", Total(0, 1, 10, 2)), ("n", Total(0, 1, 10, 2))]
 
     asyncio.run(run())
 

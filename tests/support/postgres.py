@@ -1,5 +1,6 @@
 """A real Postgres, from its wheel, for as long as the tests run: one server, a fresh database for whoever asks."""
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -24,6 +25,20 @@ class Postgres:
         name = f"test_{next(self._count)}"
         self.server.psql(f"CREATE DATABASE {name};")
         return self.server.get_uri(database=name)
+
+    def run(self, url: str, statements: str) -> None:
+        """Statements, in one of the databases."""
+
+        async def run() -> None:
+            import asyncpg
+
+            connection = await asyncpg.connect(url)
+            try:
+                await connection.execute(statements)
+            finally:
+                await connection.close()
+
+        asyncio.run(run())
 
 
 @pytest.fixture(scope="session")

@@ -19,14 +19,17 @@ from litellm import exceptions as e
 from litellm.engine.engine import Engine
 from litellm.proxy import errors, headers, logs, place, probes, roles
 from litellm.proxy.admin.loading import Admin
+from litellm.proxy.auth import UnknownKey
 from litellm.proxy.config.load import Config, load
 from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
+from litellm.proxy.guard import Guard
 from litellm.proxy.inference import Route, serve
+from litellm.proxy.keys.identity import Identity
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
-from litellm.proxy.server import Worker
+from litellm.proxy.server import StartError, Worker
 from litellm.proxy.snapshot import Snapshot, build
 from litellm.proxy.stock import EMPTY, LeftOut, Stock
 from litellm.transport.choice import transport_for
@@ -58,6 +61,7 @@ class Gateway:
         self._stock = EMPTY
         self._reported: tuple[LeftOut, ...] = ()
         self.snapshot: Snapshot = build(source.load(), self.engine, os.environ)
+        self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
@@ -80,7 +84,7 @@ class Gateway:
     async def _open_books(self) -> "Books":
         from litellm.proxy.books import open_books  # with SQLAlchemy
 
-        self.books = books = await open_books(self.snapshot.config, self.worker)
+        self.books = books = await open_books(self.snapshot.config, self.worker, self.metrics)
         books.shelf.heard = self._restock
         self._restock(books.shelf.stock)
         return books
@@ -88,6 +92,9 @@ class Gateway:
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
         self._take(self._source.load(), self.snapshot.version + 1)
+        self.guard.trust(self.snapshot.config.general_settings.trusted_proxies)
+        if self.books is not None:
+            self.books.reconfigure(self.snapshot.config)
 
     def _restock(self, stock: Stock) -> None:
         """The store has other models, or credentials: serve them from the next request on, beside the config's."""
@@ -111,6 +118,14 @@ class Gateway:
                 _log.warning("deployment %s of model %r is left out: %s", one.id, one.model_name, one.reason)
         self._reported = self.snapshot.left_out
 
+    async def identify(self, headers: Mapping[bytes, bytes], client: tuple[str, int] | None) -> Identity:
+        """Who shows the key among these headers. Raises ProxyError: 401, 429, 503."""
+        keys = self.books and self.books.keys
+        try:
+            return self.snapshot.auth.identify(headers, keys)
+        except UnknownKey as unknown:
+            return await self.guard.unknown(unknown, client, headers, keys)
+
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
         loop = asyncio.get_running_loop()
@@ -123,8 +138,10 @@ class Gateway:
 
     async def _open_found(self) -> None:
         try:
-            await self.open_books()
-        except Exception:  # a background job: the next beat tries again
+            await _opened(self)
+        except StartError as error:  # the next beat tries again
+            _log.error("the store cannot be opened: %s", error)
+        except Exception:  # a background job, too
             _log.exception("the store cannot be opened")
 
     async def aclose(self) -> None:
@@ -142,7 +159,7 @@ class Gateway:
         try:
             route = inference(exchange.path)
             if route is not None and exchange.method == "POST":
-                streaming = await serve(self.snapshot, exchange, route, self.metrics, self.books)
+                streaming = await serve(self.snapshot, exchange, route, self.metrics, self.books, self.guard)
                 if streaming is not None:
                     await streaming()
             else:
@@ -174,7 +191,7 @@ class Gateway:
         """Whatever is not an inference request."""
         path, method = exchange.path, exchange.method
         if path not in PUBLIC:
-            exchange.identity = self.snapshot.auth.identify(exchange.fields, self.books and self.books.keys)
+            exchange.identity = await self.identify(exchange.fields, exchange.connection.client)
             roles.check(exchange.identity, method, path)
         if route is not None:
             raise ProxyError(405, f"{path} takes POST", headers={"allow": "POST"})
@@ -211,10 +228,21 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     path = Path(settings["config"]) if settings["config"] else None
     gateway = Gateway(Source(path, settings["overrides"], settings["key_needed"]), worker)
     if place.exists(gateway.snapshot.config):
-        await gateway.open_books()
+        await _opened(gateway)
     gateway.report()
     asyncio.get_running_loop().call_later(WARM_SECONDS, gateway.warm)
     return gateway
+
+
+async def _opened(gateway: Gateway) -> None:
+    """Raises StartError for a store that cannot be opened, or a folder that no journal can be kept in."""
+    from litellm.proxy.spend.journal import JournalError
+    from litellm.store.base import StoreError
+
+    try:
+        await gateway.open_books()
+    except (StoreError, JournalError) as error:
+        raise StartError(str(error)) from error
 
 
 def _refuse(exchange: Exchange, error: Exception) -> None:

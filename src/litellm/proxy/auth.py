@@ -37,6 +37,14 @@ def key_of(headers: Mapping[bytes, bytes], custom: bytes | None = None) -> bytes
     return None
 
 
+class UnknownKey(ProxyError, prefix=False):
+    """A key that nobody here knows, whatever it looks like. `digest` is its SHA-256."""
+
+    def __init__(self, digest: bytes) -> None:
+        super().__init__(401, "Authentication Error, Invalid proxy server token passed.", "auth_error")
+        self.digest = digest
+
+
 class Auth:
     """The master key's keeper. It holds a digest, so that nothing that shows this object shows the key."""
 
@@ -47,7 +55,7 @@ class Auth:
         self._custom = key_header.lower().encode() if key_header else None
 
     def identify(self, headers: Mapping[bytes, bytes], keys: "KeyBook | None") -> Identity:
-        """Who shows the key: the master, or whom `keys` know it of. Raises ProxyError 401.
+        """Who shows the key: the master, or whom `keys` know it of. Raises ProxyError 401, UnknownKey.
 
         Without a master key everybody is the master, but for those who show a virtual key.
         """
@@ -68,4 +76,4 @@ class Auth:
             return found
         if self._digest is None:
             return MASTER
-        raise ProxyError(401, "Authentication Error, Invalid proxy server token passed.", "auth_error")
+        raise UnknownKey(digest)

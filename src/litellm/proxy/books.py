@@ -16,11 +16,15 @@ from litellm.proxy.config.load import Config
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.proxy.meter import Meter
+from litellm.proxy.metrics import Metrics
 from litellm.proxy.place import data_dir_of, groups_of, salt_of, url_of
 from litellm.proxy.server import Worker
 from litellm.proxy.shelf import Shelf
 from litellm.proxy.spend.journal import Journal
+from litellm.proxy.spend.keeper import MEBIBYTE, Keeper
 from litellm.proxy.spend.mover import Mover
+from litellm.proxy.spend.prompts import Prompts
+from litellm.proxy.spend.upkeep import Upkeep
 from litellm.store.database import Database, open_database
 from litellm.store.ledger import SqlLedger
 from litellm.store.records import SqlRecords
@@ -28,6 +32,9 @@ from litellm.store.seal import Seal
 from litellm.types.accounts import Millis, SpendRow
 
 JOURNAL: Final = "journal"
+DEFAULT_JOURNAL_MB: Final = 1024
+DOWN_AFTER: Final = 10_000
+"""Milliseconds without a word from the store, which is asked twice a second."""
 
 _log: Final = logging.getLogger("litellm.proxy")
 
@@ -45,19 +52,27 @@ class Books:
     keys: KeyBook
     meter: Meter
     shelf: Shelf
+    upkeep: Upkeep
     _database: Database
+    _keeper: Keeper
     _mover: Mover
     _tasks: list[asyncio.Task[None]]
+
+    def reconfigure(self, config: Config) -> None:
+        """A reload has brought another config."""
+        self.upkeep.retention = config.general_settings.maximum_spend_logs_retention_period
 
     async def aclose(self) -> None:
         """Everything that was spent goes into the store."""
         self.keys.stop()
+        await self._keeper.aclose()
         await self._mover.aclose()
+        await self.upkeep.aclose()
         await asyncio.gather(*self._tasks)
         await self._database.aclose()
 
 
-async def open_books(config: Config, worker: Worker) -> Books:
+async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
     """Raises StoreError, JournalError; the messages are for the operator."""
     general = config.general_settings
     database = await open_database(url_of(config), data_dir_of(config))
@@ -79,9 +94,27 @@ async def open_books(config: Config, worker: Worker) -> Books:
             limiter.charge(row.charged, row.spend or 0)
 
     mover = Mover(journal, ledger, lambda: worker.admin, recovered)
-    meter = Meter(limiter, journal, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
+    keeper = _keeper(config, worker, metrics, journal, ledger, keys)
+    meter = Meter(limiter, keeper, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
     await mover.move()
     if worker.count > 1:
         _log.warning("limits and budgets are counted by each of %d workers for itself", worker.count)
-    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run())]
-    return Books(records, ledger, keys, meter, shelf, database, mover, tasks)
+    prompts = Prompts(ledger)
+    retention = general.maximum_spend_logs_retention_period
+
+    def each_second() -> None:
+        keeper.retry()
+        metrics.books(keeper.waiting, prompts.dropped)
+
+    upkeep = Upkeep(ledger, prompts, lambda: worker.admin, now, retention, each_second)
+    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
+    return Books(records, ledger, keys, meter, shelf, upkeep, database, keeper, mover, tasks)
+
+
+def _keeper(
+    config: Config, worker: Worker, metrics: Metrics, journal: Journal, ledger: SqlLedger, keys: KeyBook
+) -> Keeper:
+    general = config.general_settings
+    most = int((general.spend_journal_max_mb or DEFAULT_JOURNAL_MB) * MEBIBYTE) // worker.count
+    durability = general.spend_durability or "journal"
+    return Keeper(journal, ledger, durability, most, lambda: now() - keys.current_at < DOWN_AFTER, metrics.unjournaled)

@@ -18,6 +18,7 @@ from litellm.proxy.keys.identity import MASTER, Identity
 
 if TYPE_CHECKING:  # there is a charge only if there is a store
     from litellm.proxy.meter import Charge
+    from litellm.proxy.spend.prompts import Kept
 
 Message = MutableMapping[str, Any]
 
@@ -46,6 +47,7 @@ class Exchange(ServerExchange):
     overhead_seconds = 0.0  # ours, up to the status line
     identity: Identity = MASTER
     charge: "Charge | None" = None  # what the call costs whom, if there are books
+    kept: "Kept | None" = None  # what it says, if that is to be kept
 
     def named(self) -> str:
         """Gives the exchange its id: the caller's own, or a new one."""

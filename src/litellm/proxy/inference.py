@@ -15,8 +15,10 @@ import orjson
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import body, clientside, headers, prices
+from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
+from litellm.proxy.guard import Guard
 from litellm.proxy.keys.access import may_call
 from litellm.proxy.keys.identity import MASTER, Identity
 from litellm.proxy.metrics import Metrics
@@ -54,10 +56,14 @@ _STEERING: Final = {
 
 
 async def serve(
-    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None"
+    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None", guard: Guard
 ) -> Streaming | None:
     """Answers, or returns the stream that is the answer. Raises whatever is to become an error."""
-    identity = snapshot.auth.identify(exchange.fields, books.keys if books is not None else None)
+    keys = books.keys if books is not None else None
+    try:
+        identity = snapshot.auth.identify(exchange.fields, keys)
+    except UnknownKey as unknown:
+        identity = await guard.unknown(unknown, exchange.connection.client, exchange.fields, keys)
     exchange.cancel_on_hangup()
     raw = exchange.whole_body(snapshot.max_body)
     if raw is None:
@@ -80,16 +86,19 @@ async def serve(
     retries = clientside.retries(ours) if ours else None
     if books is not None:
         exchange.charge = await books.meter.admit(identity, ask, group, _wanted(exchange, ask, identity), len(raw))
+        if snapshot.keeps_prompts:
+            exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
     if ask.stream:
         streamed = await snapshot.router.stream(ask, group, retries)
-        splicer = Splicer(asked, read.usage_wanted, streamed.result.decode)
+        make = Splicer if exchange.kept is None else exchange.kept.splicer
+        splicer = make(asked, read.usage_wanted, streamed.result.decode)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
     served = await snapshot.router.send(ask, group, retries)
-    _answer(exchange, served, asked, metrics)
+    await _answer(exchange, served, asked, metrics)
     return None
 
 
-def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
+async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
     reply = served.result
     wire = reply.wire
     exchange.upstream_seconds = reply.seconds
@@ -104,9 +113,13 @@ def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metr
     charge = exchange.charge
     if charge is not None:
         charge.served_by(served.deployment, served.retries)
-        charge.answered(usage, made)
+        settling = charge.answered(usage, made)
+        if settling is not None:
+            await settling
         costs += charge.lines()
     body = orjson.dumps(wire)
+    if exchange.kept is not None:
+        exchange.kept.answered(body)
     fields = headers.of_call(
         headers.JSON, exchange, served.deployment, served.retries, reply.headers, perf_counter(), costs
     )
@@ -130,6 +143,8 @@ async def _stream(
     finally:
         if last is not None:
             last(CUT_OFF)
+        if exchange.kept is not None:
+            exchange.kept.ended()
         if splicer.usage:
             metrics.used(exchange.model, splicer.usage)
 
@@ -137,12 +152,14 @@ async def _stream(
 CUT_OFF: Final = "499 ClientDisconnected"
 
 
-def _bill(charge: "Charge", deployment: Deployment, splicer: Splicer, seconds: float, failure: str | None) -> None:
+def _bill(
+    charge: "Charge", deployment: Deployment, splicer: Splicer, seconds: float, failure: str | None
+) -> Awaitable[None] | None:
     """A stream's end: by the usage it reported, else by its prompt's estimate and the events that went by."""
     usage = splicer.usage
     made = prices.of_answer(deployment, {}, usage, seconds) if usage else None
     estimate = prices.estimate(deployment, charge.row.prompt_tokens, splicer.events)
-    charge.streamed(failure, usage, made, splicer.events, estimate)
+    return charge.streamed(failure, usage, made, splicer.events, estimate)
 
 
 def _check(identity: Identity, ask: Ask, path: str) -> None:

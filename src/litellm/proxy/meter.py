@@ -4,7 +4,7 @@
 exactly once, whatever becomes of the call, and before its last byte goes to the caller.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -16,7 +16,8 @@ from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.limits.base import Limiter, Refused, Scope, Standing, Ticket, Unloaded
-from litellm.proxy.spend.journal import Journal, JournalFull
+from litellm.proxy.spend.journal import JournalFull
+from litellm.proxy.spend.keeper import Keeper
 from litellm.proxy.spend.mover import Mover
 from litellm.router.deployments import Deployment
 from litellm.store.base import Ledger, StoreDown
@@ -38,13 +39,17 @@ HUNG_UP: Final = "499 ClientDisconnected"
 _BILLED: Final = (e.Timeout, e.APIResponseValidationError)
 
 
+Settling = Awaitable[None] | None
+"""What to wait for before the last byte goes to the caller, if for anything."""
+
+
 class Meter:
     """`clock` gives milliseconds since 1970. `strict`: budgets are never overshot."""
 
     def __init__(
         self,
         limiter: Limiter,
-        journal: Journal,
+        keeper: Keeper,
         mover: Mover,
         ledger: Ledger,
         keys: KeyBook,
@@ -52,7 +57,7 @@ class Meter:
         strict: bool = False,
     ) -> None:
         self.limiter = limiter
-        self._journal = journal
+        self._keeper = keeper
         self._mover = mover
         self._ledger = ledger
         self._keys = keys
@@ -94,20 +99,21 @@ class Meter:
         )
         ticket = await self._reserve(ask.call_id, scopes, prompt + answer, nano or 0)
         try:
-            self._journal.intent(row)
+            self._keeper.intent(row)
         except JournalFull as error:
             self.limiter.settle(ticket, 0, 0)
             raise ProxyError(503, f"No call is admitted: {error}", "no_db_connection") from None
         return Charge(self, ticket, row)
 
-    def settle(self, charge: "Charge") -> None:
+    def settle(self, charge: "Charge") -> Settling:
         """On file first: whoever dies in between has counted too much, not too little."""
         row, ticket = charge.row, charge.ticket
-        self._journal.final(row)
+        settling = self._keeper.final(row)
         self.limiter.settle(ticket, row.prompt_tokens + row.completion_tokens, row.spend or 0)
         if row.status == "success":
             before = self._answers.get(row.model_group, float(row.completion_tokens))
             self._answers[row.model_group] = before + _RECENT * (row.completion_tokens - before)
+        return settling
 
     def _scopes(self, identity: Identity, group: str, wanted: Wanted) -> list[Scope]:
         scopes = [*identity.scopes, *identity.by_model.get(group, ())]
@@ -161,7 +167,10 @@ class Meter:
 
 
 class Charge:
-    """One admitted call. `row` is the estimate until it ends, and then what the store gets."""
+    """One admitted call. `row` is the estimate until it ends, and then what the store gets.
+
+    What ends it may return something to wait for before the last byte goes to the caller.
+    """
 
     __slots__ = ("_meter", "row", "ticket")
 
@@ -175,13 +184,12 @@ class Charge:
         row.model_id, row.provider, row.provider_model = deployment.id, target.provider, target.model
         row.api_base, row.retries = deployment.address, retries
 
-    def answered(self, usage: Json | None, made: cost.Cost | None) -> None:
+    def answered(self, usage: Json | None, made: cost.Cost | None) -> Settling:
         """The answer is complete. Without usage the estimate of its prompt stands."""
         if usage is None:
-            self._end("success", None, self.row.completion_tokens)
-            return
+            return self._end("success", None, self.row.completion_tokens)
         self._report(usage, made)
-        self._close("success", None, "reported")
+        return self._close("success", None, "reported")
 
     def _report(self, usage: Json, made: cost.Cost | None) -> None:
         row = self.row
@@ -192,44 +200,42 @@ class Charge:
 
     def streamed(
         self, failure: str | None, usage: Json | None, made: cost.Cost | None, events: int, estimate: Nano | None
-    ) -> None:
+    ) -> Settling:
         """A stream's end, or what it broke off with. `estimate` is the cost of its prompt and of `events` tokens: it
         holds where the endpoint has told no usage."""
         status = "success" if failure is None else "failure"
         if usage is None:
             self.row.spend = _storable(estimate)
-            self._end(status, failure, events)
-        else:
-            self._report(usage, made)
-            self._close(status, failure, "reported")
+            return self._end(status, failure, events)
+        self._report(usage, made)
+        return self._close(status, failure, "reported")
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> Settling:
         """The call failed before its answer: what the provider refused, it does not bill."""
         status = getattr(error, "status_code", None) or 500
         said = f"{status} {type(error).__name__}"
         if isinstance(error, _BILLED):
-            self._end("failure", said, 0)
-            return
+            return self._end("failure", said, 0)
         row = self.row
         row.prompt_tokens = row.completion_tokens = 0
         row.spend = 0
-        self._close("failure", said, "none")
+        return self._close("failure", said, "none")
 
-    def abandoned(self) -> None:
+    def abandoned(self) -> Settling:
         """The caller hung up before there was an answer: the prompt has been read."""
-        self._end("failure", HUNG_UP, 0)
+        return self._end("failure", HUNG_UP, 0)
 
-    def _end(self, status: Any, error: str | None, completion: int) -> None:
+    def _end(self, status: Any, error: str | None, completion: int) -> Settling:
         self.row.completion_tokens = completion
-        self._close(status, error, "estimated")
+        return self._close(status, error, "estimated")
 
-    def _close(self, status: Any, error: str | None, source: UsageSource) -> None:
+    def _close(self, status: Any, error: str | None, source: UsageSource) -> Settling:
         if not self.ticket.open:
-            return
+            return None
         row = self.row
         row.status, row.error, row.usage_source = status, error, source
         row.ended_at = self._meter.clock()
-        self._meter.settle(self)
+        return self._meter.settle(self)
 
     def lines(self) -> bytes:
         """Headers that say how the key and its limits stand."""

@@ -31,6 +31,12 @@ HELP: Final = {
     "litellm_input_tokens_metric_total": ("counter", "Prompt tokens that providers reported"),
     "litellm_output_tokens_metric_total": ("counter", "Completion tokens that providers reported"),
     "litellm_total_tokens_metric_total": ("counter", "Tokens that providers reported"),
+    "litellm_spend_unjournaled_metric_total": (
+        "counter",
+        "Calls that the journal of spend did not take, by their fate",
+    ),
+    "litellm_spend_prompts_dropped_metric_total": ("counter", "Prompts that were to be kept and found no room"),
+    "litellm_spend_waiting_bytes": ("gauge", "What the journal of spend holds that is not in the database"),
     "litellm_in_flight_requests": ("gauge", "Requests being served"),
     "litellm_event_loop_lag_seconds": ("gauge", "The longest time a ready callback waited in the last 5 seconds"),
 }
@@ -147,6 +153,15 @@ class Metrics:
 
     def lag(self, seconds: float) -> None:
         self._values[self._lag] = seconds
+
+    def unjournaled(self, how: str) -> None:
+        """The journal of spend could not take a call; what has become of it."""
+        self._values[self._slots.slot(f'litellm_spend_unjournaled_metric_total{{fate="{how}"}}')] += 1
+
+    def books(self, waiting: int, dropped: int) -> None:
+        """How the books stand: bytes of the journal that wait, prompts that have found no room so far."""
+        self._values[self._slots.slot("litellm_spend_waiting_bytes")] = waiting
+        self._values[self._slots.slot("litellm_spend_prompts_dropped_metric_total")] = dropped
 
     def _series(self, route: str, model: str, status: int) -> tuple[int, ...]:
         asked = self._asked(model)

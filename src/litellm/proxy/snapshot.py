@@ -36,7 +36,7 @@ _OPENAI_NAMES: Final = frozenset[str]().union(*names.OPENAI.values())
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`version` counts the configs this process has served; `max_body` is in bytes.
+    """`version` counts the configs this process has served; `max_body` is in bytes. `keeps_prompts`: with the log.
 
     `commit_seconds`: how long a stream's status line waits for an event, and how often a comment follows it then.
     """
@@ -47,6 +47,7 @@ class Snapshot:
     default_model: str | None
     max_body: int
     commit_seconds: float
+    keeps_prompts: bool = False
     version: int = 1
     entries: tuple[ModelEntry, ...] = ()
     """What was said of each of the router's deployments, in their order: by the config, then by the store."""
@@ -72,6 +73,8 @@ def build(
         default_model=deployments.names[0] if len(deployments.names) == 1 and "*" not in deployments.names[0] else None,
         max_body=int(_first(general.max_request_size_mb, DEFAULT_MAX_BODY_MB) * 1024 * 1024),
         commit_seconds=commit_seconds,
+        keeps_prompts=bool(general.store_prompts_in_spend_logs)
+        and not config.litellm_settings.turn_off_message_logging,
         version=version,
         entries=tuple(entry for entry, _ in served),
         left_out=left_out,

@@ -5,7 +5,7 @@ waits until it does again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from litellm import exceptions as e
@@ -29,7 +29,7 @@ class Relay:
 
     __slots__ = (
         "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last", "_queue",
-        "_silence", "_splicer", "_stream", "_timer",
+        "_settling", "_silence", "_splicer", "_stream", "_timer",
     )  # fmt: skip
 
     def __init__(
@@ -38,7 +38,7 @@ class Relay:
         stream: EventStream,
         splicer: Splicer,
         silence: float,
-        last: Callable[[str | None], None] | None = None,
+        last: Callable[[str | None], Awaitable[None] | None] | None = None,
     ) -> None:
         self._exchange = exchange
         self._stream = stream
@@ -48,6 +48,7 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._queue: list[bytes] = []
+        self._settling: Awaitable[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self._last = self._event_at = self._loop.time()  # when something went out; when the last event was there
         self._events = 0  # as many there were then
@@ -77,8 +78,8 @@ class Relay:
         if splicer.done or self._finished.done():  # an upstream that goes on after its last word is not listened to
             return
         out = splicer.feed(data)
-        if splicer.done and self._on_last is not None:
-            self._on_last(None)
+        if splicer.done:
+            self._last_comes(None)
         if out:
             self._write(out)
         if splicer.error is not None:
@@ -98,8 +99,7 @@ class Relay:
         if problem is not None:
             self._fail(problem)
             return
-        if self._on_last is not None:
-            self._on_last(None)
+        self._last_comes(None)
         if not splicer.done:
             self._write(DONE)
         self._finish()
@@ -107,10 +107,17 @@ class Relay:
     def _fail(self, error: e.LiteLLMError) -> None:
         """A failure after the status line is an error event, never a silent end."""
         self._stream.broke(error)
-        if self._on_last is not None:
-            self._on_last(f"{errors.status_of(error)} {type(error).__name__}")
+        self._last_comes(f"{errors.status_of(error)} {type(error).__name__}")
         self._write(b"data: %b\n\n" % errors.encoded(error))
         self._finish()
+
+    def _last_comes(self, failure: str | None) -> None:
+        """What is written from here on waits for what the end of the call waits for, if for anything."""
+        settling = None if self._on_last is None else self._on_last(failure)
+        if settling is not None:
+            self._settling = settling
+            if self._catching_up is None:
+                self._catching_up = self._loop.create_task(self._catch_up())
 
     def _finish(self) -> None:
         if not self._finished.done():
@@ -140,7 +147,10 @@ class Relay:
     async def _catch_up(self) -> None:
         """The caller does not read: wait until it does, then send what has come meanwhile."""
         await self._exchange.room()
-        while self._queue:
+        while self._queue or self._settling is not None:
+            if self._settling is not None:
+                await self._settling
+                self._settling = None
             data = b"".join(self._queue)
             self._queue.clear()
             if not self._exchange.write(data):

@@ -191,6 +191,16 @@ class DaySpend:
     failures: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a call of the log said, as JSON; cut where it was too long."""
+
+    day: str
+    call_id: str
+    request: str
+    response: str
+
+
 class Ledger(Protocol):
     """The spend log, its totals and balances. Each row is counted exactly once, whatever crashes when."""
 
@@ -202,6 +212,17 @@ class Ledger(Protocol):
         """In one transaction: lock the file's offset, insert the rows, add up the totals sorted by key, set the offset.
 
         False, and nothing has changed, if the stored offset is not `start`: somebody else has moved that part.
+        """
+        ...
+
+    async def insert(self, rows: Sequence[SpendRow]) -> int:
+        """Rows that come by no journal: how many were new. The ones that were there already change nothing."""
+        ...
+
+    async def carry_over(self, spent: Mapping[Charge, Total]) -> None:
+        """What was spent elsewhere, before the first row of this log: opening balances of scopes.
+
+        A scope that has one of its period already keeps it.
         """
         ...
 
@@ -222,8 +243,29 @@ class Ledger(Protocol):
         tag, of the rows that are still in the log (a call counts for each of its tags)."""
         ...
 
-    async def retire(self, before_day: str) -> int:
-        """Fold the rows of days before `before_day` into closing balances, and delete them; returns how many."""
+    async def keep(self, prompts: Sequence[Prompt]) -> None: ...
+
+    async def prompts(self, calls: Sequence[str]) -> dict[str, Prompt]:
+        """By call id, those that were kept."""
+        ...
+
+    async def prepare(self, days: Sequence[str]) -> None:
+        """Make room for the rows of days to come."""
+        ...
+
+    async def retire(self, before_day: str, most: int = 5_000) -> int:
+        """Fold rows of days before `before_day` into closing balances, and delete them and what they said.
+
+        At most `most`, in one transaction; returns how many. 0: there are none left.
+        """
+        ...
+
+    async def logged(self, calls: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the calls, (day, call_id), whose rows are in the log."""
+        ...
+
+    async def unpriced(self) -> list[DaySpend]:
+        """Calls whose cost nobody knows, by model group, provider and the provider's model."""
         ...
 
     async def prove(self) -> list[str]:

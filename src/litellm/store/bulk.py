@@ -20,6 +20,8 @@ _NAMES: Final = tuple(one.name for one in fields(SpendRow))
 _VALUES: Final[Callable[[SpendRow], tuple[Any, ...]]] = attrgetter(*_NAMES)
 _TYPES: Final[dict[type[Any], str]] = {BigInteger: "bigint", Boolean: "boolean", Text: "text"}
 """Postgres's of a column; every other kind is JSON."""
+
+
 def _kind(name: str) -> str:
     return _TYPES.get(type(SPEND_LOG.c[name].type), "jsonb")
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
 from sqlalchemy import Connection, event, inspect, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from litellm.store.base import StoreDown, StoreError
@@ -51,6 +51,14 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """All that is read is of one moment. (A transaction of SQLite is that by itself.) Raises StoreDown."""
+        async with self.reading() as connection:
+            if self.is_postgres:
+                await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection]:
         """Committed at its end. Raises StoreDown, and then nothing is written."""
         with _named():
@@ -61,11 +69,14 @@ class Database:
         await self.engine.dispose()
 
 
-async def open_database(url: str | None, data_dir: Path) -> Database:
-    """Connected, migrated. `url` is Postgres's; None: a file in `data_dir`. Raises StoreDown, StoreError."""
+async def open_database(url: str | None, data_dir: Path, beside_theirs: bool = False) -> Database:
+    """Connected, migrated. `url` is Postgres's; None: a file in `data_dir`. Raises StoreDown, StoreError.
+
+    A database that holds LiteLLM's tables and none of ours is an error, unless `beside_theirs`.
+    """
     database = Database(_sqlite(data_dir) if url is None else _postgres(url))
     try:
-        await _migrate(database, data_dir)
+        await _migrate(database, data_dir, beside_theirs)
     except BaseException:
         await database.aclose()
         raise
@@ -140,6 +151,8 @@ def _named() -> Any:
     except (OperationalError, InterfaceError) as error:
         raise StoreDown(f"the database cannot be used: {_words(error)}") from error
     except DBAPIError as error:
+        if type(error) is DatabaseError:  # a file that is damaged, or none of SQLite's
+            raise StoreDown(f"the database cannot be used: {_words(error)}") from error
         if error.connection_invalidated:
             raise StoreDown(f"the connection to the database was lost: {_words(error)}") from error
         raise
@@ -151,7 +164,12 @@ def _words(error: DBAPIError) -> str:
     return str(error.orig).splitlines()[0]
 
 
-async def _migrate(database: Database, data_dir: Path) -> None:
+def foreign_database(url: str) -> Database:
+    """Somebody else's Postgres, for reading: nothing is looked for, nothing is made. Raises StoreError."""
+    return Database(_postgres(url))
+
+
+async def _migrate(database: Database, data_dir: Path, beside_theirs: bool) -> None:
     """Bring the schema up to date, one process at a time."""
     with _named():
         if not database.is_postgres:
@@ -162,7 +180,7 @@ async def _migrate(database: Database, data_dir: Path) -> None:
             return
         async with database.engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await connection.run_sync(_prepare_postgres)
+            await connection.run_sync(_prepare_postgres, beside_theirs)
             await connection.run_sync(_upgrade)
 
 
@@ -172,10 +190,10 @@ def _locked(file: Path) -> Any:
         yield lambda: fcntl.flock(handle, fcntl.LOCK_EX)
 
 
-def _prepare_postgres(connection: Connection) -> None:
+def _prepare_postgres(connection: Connection, beside_theirs: bool) -> None:
     found = inspect(connection)
     if SCHEMA not in found.get_schema_names():
-        if found.has_table(_THEIRS):
+        if found.has_table(_THEIRS) and not beside_theirs:
             raise StoreError(
                 "this database holds LiteLLM's tables and none of this gateway's. To take its keys, users, teams and "
                 "spend over, run: litellm db import URL. To start with an empty store beside them, create the schema "

@@ -1,21 +1,24 @@
 """What was spent, in SQL: `base.Ledger` over SQLite and Postgres."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Select, and_, case, delete, func, literal, or_, select, text, update
+from sqlalchemy import Select, and_, case, delete, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from litellm.store import bulk
-from litellm.store.base import Charge, DaySpend, LogQuery, StoreError, Total
+from litellm.store.base import Charge, DaySpend, LogQuery, Prompt, StoreError, Total
 from litellm.store.database import Database
-from litellm.store.tables import BALANCES, CHARGED, OFFSETS, OWNERS, SCHEMA, SPEND_LOG, TOTALS
+from litellm.store.tables import BALANCES, CHARGED, OFFSETS, OWNERS, PROMPTS, SCHEMA, SPEND_LOG, TOTALS
 from litellm.types.accounts import SpendRow
+
+T = TypeVar("T")
 
 _FIELDS: Final = tuple(one.name for one in fields(SpendRow))
 _PLAIN: Final = frozenset(_FIELDS) - {"tags", "charged", "metadata"}
@@ -37,13 +40,33 @@ class SqlLedger:
             return await connection.scalar(select(OFFSETS.c.bytes).where(OFFSETS.c.file == file)) or 0
 
     async def move(self, file: str, start: int, end: int, rows: Sequence[SpendRow]) -> bool:
-        await self._make_partitions({row.day for row in rows})
+        return await self._into_partitions(rows, lambda: self._moved(file, start, end, rows))
+
+    async def _moved(self, file: str, start: int, end: int, rows: Sequence[SpendRow]) -> bool:
         async with self._database.writing() as connection:
             if not await self._advanced(connection, file, start, end):
                 return False
             fresh = await self._logged(connection, rows)
             await _add(connection, TOTALS, _charges(fresh), self._upsert)
         return True
+
+    async def insert(self, rows: Sequence[SpendRow]) -> int:
+        return await self._into_partitions(rows, lambda: self._inserted(rows))
+
+    async def _inserted(self, rows: Sequence[SpendRow]) -> int:
+        async with self._database.writing() as connection:
+            fresh = await self._logged(connection, rows)
+            await _add(connection, TOTALS, _charges(fresh), self._upsert)
+        return len(fresh)
+
+    async def carry_over(self, spent: Mapping[Charge, Total]) -> None:
+        async with self._database.writing() as connection:
+            for (scope, period), one in sorted(spent.items()):
+                sums = (one.spend, one.requests, 0, one.prompt_tokens, one.completion_tokens)
+                row = {"scope": scope, "period": period, **dict(zip(_SUMS, sums, strict=True))}
+                opened = self._upsert(CHARGED).values(**row).on_conflict_do_nothing()
+                if (await connection.execute(opened)).rowcount == 1:
+                    await _add(connection, TOTALS, {(scope, period): sums}, self._upsert)
 
     async def _advanced(self, connection: AsyncConnection, file: str, start: int, end: int) -> bool:
         """The file's offset set to `end`, its row locked until the commit; False if it is not `start`."""
@@ -80,22 +103,23 @@ class SqlLedger:
     def _upsert(self, table: Any) -> Any:
         return postgresql.insert(table) if self._database.is_postgres else sqlite.insert(table)
 
+    async def _into_partitions(self, rows: Sequence[SpendRow], write: Callable[[], Awaitable[T]]) -> T:
+        """`write`, once there are partitions for the rows; again, if a retired one was taken away meanwhile."""
+        days = {row.day for row in rows}
+        await self._make_partitions(days)
+        try:
+            return await write()
+        except IntegrityError as error:
+            if "no partition" not in str(error.orig):
+                raise
+        self._partitions.clear()
+        await self._make_partitions(days)
+        return await write()
+
     async def _make_partitions(self, days: Iterable[str]) -> None:
-        """Postgres keeps each day in a table of its own, so that old ones are dropped, not deleted row by row."""
-        missing = sorted(set(days) - self._partitions) if self._database.is_postgres else ()
-        for day in missing:
-            plain = day.replace("-", "")
-            if len(day) != _DAY or not plain.isdigit():
-                raise StoreError(f"{day!r} is no day")
-            async with self._database.writing() as connection:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:day)"), {"day": int(plain)})
-                await connection.execute(
-                    text(
-                        f"CREATE TABLE IF NOT EXISTS {SCHEMA}.spend_log_{plain} "
-                        f"PARTITION OF {SCHEMA}.spend_log FOR VALUES IN ('{day}')"
-                    )
-                )
-            self._partitions.add(day)
+        missing = set(days) - self._partitions
+        await make_partitions(self._database, missing)
+        self._partitions |= missing
 
     async def forget(self, file: str) -> None:
         async with self._database.writing() as connection:
@@ -188,24 +212,48 @@ class SqlLedger:
             statement = statement.where(*_days(table, query))
         return statement.group_by(*([table.c.day] if daily else []), *groups)
 
-    async def retire(self, before_day: str) -> int:
+    async def keep(self, prompts: Sequence[Prompt]) -> None:
+        if prompts:
+            async with self._database.writing() as connection:
+                statement = self._upsert(PROMPTS).values([asdict(prompt) for prompt in prompts])
+                await connection.execute(statement.on_conflict_do_nothing())
+
+    async def prompts(self, calls: Sequence[str]) -> dict[str, Prompt]:
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(PROMPTS).where(PROMPTS.c.call_id.in_(calls[:_SOME])))
+            return {row.call_id: Prompt(**row._mapping) for row in rows}  # pyright: ignore[reportPrivateUsage]
+
+    async def prepare(self, days: Sequence[str]) -> None:
+        await self._make_partitions(days)
+
+    async def retire(self, before_day: str, most: int = 5_000) -> int:
+        old = SPEND_LOG.c.day < before_day
+        wanted = select(SPEND_LOG).where(old).order_by(SPEND_LOG.c.day, SPEND_LOG.c.call_id).limit(most)
         async with self._database.writing() as connection:
-            old = SPEND_LOG.c.day < before_day
-            rows = [SpendRow(**row._mapping) for row in await connection.execute(select(SPEND_LOG).where(old))]  # pyright: ignore[reportPrivateUsage]
+            found = await connection.execute(wanted.with_for_update())
+            rows = [SpendRow(**row._mapping) for row in found]  # pyright: ignore[reportPrivateUsage]
             await _add(connection, BALANCES, _balances(rows), self._upsert)
             await _add(connection, CHARGED, _charges(rows), self._upsert)
-            await connection.execute(delete(SPEND_LOG).where(old))
+            calls = [(row.day, row.call_id) for row in rows]
+            for table in (SPEND_LOG, PROMPTS):
+                key = tuple_(table.c.day, table.c.call_id)
+                for begin in range(0, len(calls), _SOME):
+                    await connection.execute(delete(table).where(key.in_(calls[begin : begin + _SOME])))
+        if not rows and self._database.is_postgres:
+            await _drop_partitions(self._database, before_day)
+            self._partitions.clear()
         return len(rows)
 
     async def prove(self) -> list[str]:
         """All that is in the log and in the closing balances, added up anew, against the totals."""
-        async with self._database.reading() as connection:
+        added: dict[tuple[Any, ...], list[int]] = {}
+        columns = [SPEND_LOG.c[name] for name in ("charged", "status", "spend", "prompt_tokens", "completion_tokens")]
+        async with self._database.snapshot() as connection:
             told = {(row.scope, row.period): _total(row) for row in await connection.execute(select(TOTALS))}
-            closed = {(row.scope, row.period): _values(row) for row in await connection.execute(select(CHARGED))}
-            rows = [SpendRow(**row._mapping) for row in await connection.execute(select(SPEND_LOG))]  # pyright: ignore[reportPrivateUsage]
-        added = _charges(rows)
-        for charge, values in closed.items():
-            added[charge] = [a + b for a, b in zip(added.get(charge, [0] * 5), values, strict=True)]
+            for row in await connection.execute(select(CHARGED)):
+                added[row.scope, row.period] = _values(row)
+            async for row in await connection.stream(select(*columns)):
+                _add_charges(added, row)
         counted = {charge: Total(v[0], v[1], v[3], v[4]) for charge, v in added.items()}
         return [
             f"{scope} since {period}: totals {told.get((scope, period))}, log {counted.get((scope, period))}"
@@ -213,12 +261,61 @@ class SqlLedger:
             if told.get((scope, period)) != counted.get((scope, period))
         ]
 
+    async def logged(self, calls: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        key = tuple_(SPEND_LOG.c.day, SPEND_LOG.c.call_id)
+        async with self._database.reading() as connection:
+            for begin in range(0, len(calls), _SOME):
+                asked = select(SPEND_LOG.c.day, SPEND_LOG.c.call_id).where(key.in_(calls[begin : begin + _SOME]))
+                found |= {(row.day, row.call_id) for row in await connection.execute(asked)}
+        return found
 
+    async def unpriced(self) -> list[DaySpend]:
+        by = [SPEND_LOG.c[name] for name in ("model_group", "provider", "provider_model")]
+        sums = [func.count(), func.sum(SPEND_LOG.c.prompt_tokens), func.sum(SPEND_LOG.c.completion_tokens)]
+        asked = select(*by, *sums).where(SPEND_LOG.c.spend.is_(None)).group_by(*by).order_by(*by)
+        async with self._database.reading() as connection:
+            rows = [tuple(row) for row in await connection.execute(asked)]
+        return [DaySpend("", row[:3], Total(0, row[3], int(row[4] or 0), int(row[5] or 0))) for row in rows]
+
+
+async def make_partitions(database: Database, days: Iterable[str]) -> None:
+    """Postgres keeps each day in a table of its own, so that old ones are dropped, not deleted row by row."""
+    for day in sorted(days) if database.is_postgres else ():
+        plain = day.replace("-", "")
+        if len(day) != _DAY or not plain.isdigit():
+            raise StoreError(f"{day!r} is no day")
+        async with database.writing() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:day)"), {"day": int(plain)})
+            await connection.execute(
+                text(
+                    f"CREATE TABLE IF NOT EXISTS {SCHEMA}.spend_log_{plain} "
+                    f"PARTITION OF {SCHEMA}.spend_log FOR VALUES IN ('{day}')"
+                )
+            )
+
+
+async def _drop_partitions(database: Database, before_day: str) -> None:
+    """Those of days before, that are empty. Each in a transaction: it keeps others from the log for a moment."""
+    async with database.reading() as connection:
+        named = text("SELECT tablename FROM pg_tables WHERE schemaname = :schema AND tablename LIKE 'spend_log_%'")
+        names = (await connection.execute(named, {"schema": SCHEMA})).scalars().all()
+    first = f"spend_log_{before_day.replace('-', '')}"
+    for name in sorted(name for name in names if _PARTITION.fullmatch(name) and name < first):
+        async with database.writing() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:day)"), {"day": int(name[-8:])})
+            await connection.execute(text(f"LOCK TABLE {SCHEMA}.spend_log IN ACCESS EXCLUSIVE MODE"))
+            held = await connection.scalar(text(f"SELECT EXISTS (SELECT 1 FROM {SCHEMA}.{name})"))  # noqa: S608
+            if not held:
+                await connection.execute(text(f"DROP TABLE IF EXISTS {SCHEMA}.{name}"))
+
+
+_PARTITION: Final = re.compile(r"spend_log_\d{8}")
 _SUMS: Final = ("spend", "requests", "failures", "prompt_tokens", "completion_tokens")
 _NONE: Final = (0, 0, 0, 0, 0)
 
 
-def _of(row: SpendRow) -> tuple[int, int, int, int, int]:
+def _of(row: Any) -> tuple[int, int, int, int, int]:
     """A row's part of every sum, in the order of _SUMS."""
     failed = 1 if row.status == "failure" else 0
     return row.spend or 0, 1, failed, row.prompt_tokens, row.completion_tokens
@@ -235,9 +332,13 @@ def _total(row: Any) -> Total:
 def _charges(rows: Iterable[SpendRow]) -> dict[tuple[Any, ...], list[int]]:
     added: dict[tuple[Any, ...], list[int]] = {}
     for row in rows:
-        for charge in row.charged:
-            added[tuple(charge)] = [a + b for a, b in zip(added.get(tuple(charge), _NONE), _of(row), strict=True)]
+        _add_charges(added, row)
     return added
+
+
+def _add_charges(added: dict[tuple[Any, ...], list[int]], row: Any) -> None:
+    for charge in row.charged:
+        added[tuple(charge)] = [a + b for a, b in zip(added.get(tuple(charge), _NONE), _of(row), strict=True)]
 
 
 def _balances(rows: Iterable[SpendRow]) -> dict[tuple[Any, ...], list[int]]:

@@ -169,6 +169,17 @@ BALANCES: Final = Table(
 )
 """Days whose rows have left the log: their sums by owner. An owner that there was not is an empty text."""
 
+PROMPTS: Final = Table(
+    "spend_prompts",
+    metadata,
+    Column("day", Text),
+    Column("call_id", Text),
+    Column("request", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    PrimaryKeyConstraint("day", "call_id"),
+)
+"""What calls said, if the operator wants it kept. It leaves with the rows of the log."""
+
 OFFSETS: Final = Table(
     "journal_offsets", metadata, Column("file", Text, primary_key=True), Column("bytes", BigInteger, nullable=False)
 )

@@ -88,18 +88,17 @@ def _describe(app: FastAPI, gateway: "Gateway") -> None:
 
     @app.get("/openapi.json", tags=["docs"], summary="This API, for programs; with a key it names the models")
     async def document(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return Response(written(_names(gateway, request)), media_type="application/json")
+        return Response(written(await _names(gateway, request)), media_type="application/json")
 
     @app.get("/routes", tags=["docs"], summary="All routes")
     async def all_routes() -> Json:  # pyright: ignore[reportUnusedFunction]
         return {"routes": _routes(app)}
 
 
-def _names(gateway: "Gateway", request: Request) -> tuple[str, ...]:
+async def _names(gateway: "Gateway", request: Request) -> tuple[str, ...]:
     """The description is for everybody; which models there are is for those with a key."""
     try:
-        headers = dict(request.scope["headers"])
-        identity = gateway.snapshot.auth.identify(headers, gateway.books.keys if gateway.books else None)
+        identity = await gateway.identify(dict(request.scope["headers"]), request.scope["client"])
     except ProxyError:
         return ()
     return tuple(identity.access.visible(gateway.snapshot.router.deployments.names))

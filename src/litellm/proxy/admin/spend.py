@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
+import orjson
 from fastapi import APIRouter, Query, Request
 
 from litellm.catalog.cost import dollars
@@ -22,7 +23,7 @@ from litellm.proxy.admin.window import (
     recent,
     spend_of,
 )
-from litellm.store.base import LogQuery
+from litellm.store.base import LogQuery, Prompt
 from litellm.types.accounts import Key, SpendRow, User
 from litellm.types.calls import Json
 
@@ -56,13 +57,17 @@ async def logs(
     page: PageNumber = 1,
     page_size: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Json]:
-    """With both dates, sums of each day by user, model and key, unless `summarize` is false."""
+    """With both dates, sums of each day by user, model and key, unless `summarize` is false.
+
+    One call (`request_id`) comes with what it said, if kept.
+    """
     desk = await desk_of(request)
     query = asked(start_date, end_date, api_key=api_key, user_id=user_id, team_id=team_id, request_id=request_id)
     if summarize and start_date and end_date and request_id is None:
         return await _by_day(desk, query)
     rows, _ = await desk.ledger.log(replace(query, page=page, size=page_size))
-    return [_shown(row) for row in rows]
+    said = await desk.ledger.prompts([row.call_id for row in rows]) if request_id is not None else {}
+    return [_shown(row) | _said(said.get(row.call_id)) for row in rows]
 
 
 async def _by_day(desk: Desk, query: LogQuery) -> list[Json]:
@@ -119,6 +124,18 @@ async def page_of_logs(
     )
     rows, total = await desk.ledger.log(query)
     return {"data": [_shown(row) for row in rows], **pages(total, page, page_size)}
+
+
+def _said(prompt: Prompt | None) -> Json:
+    """As JSON, or as text where it was cut."""
+    return {} if prompt is None else {"proxy_server_request": _read(prompt.request), "response": _read(prompt.response)}
+
+
+def _read(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 _ORDERS: Final = {"startTime": "admitted_at", "spend": "spend", "model": "model"}

@@ -1,11 +1,13 @@
 """The kinds of values that a config holds: each checked here, with a message that says what was expected."""
 
-from typing import Annotated, Any
+from ipaddress import ip_network
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from litellm.integrations import registry
+from litellm.proxy.spend.periods import seconds_of
 from litellm.types.http import Headers, InvalidRequest, Url
 
 
@@ -89,6 +91,23 @@ def time_zone(value: str) -> str:
         raise ValueError("expected the name of a time zone, like Europe/Berlin") from None
     return value
 
+
+def network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError("expected a network like 10.0.0.0/8, or an address") from None
+    return value
+
+
+def duration(value: str) -> str:
+    """Days at least: the log is retired by the day."""
+    if seconds_of(value) < _DAY:
+        raise ValueError("expected a day or more, like 30d, 2w or 6mo")
+    return value
+
+
+_DAY: Final = 86400
 
 Count = Annotated[int, BeforeValidator(not_bool), Field(ge=0)]
 Positive = Annotated[float, BeforeValidator(not_bool), Field(gt=0)]

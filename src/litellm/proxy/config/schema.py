@@ -33,9 +33,11 @@ from litellm.proxy.config.kinds import (
     Secret,
     Text,
     dotted,
+    duration,
     filled,
     header_name,
     names_of,
+    network,
     or_empty,
     text_of_number,
     time_zone,
@@ -410,11 +412,11 @@ class GeneralSettings(Section):
         forward_openai_org_id global_max_parallel_requests health_check_concurrency health_check_details
         health_check_interval image_generation_model infer_model_from_keys key_management_settings
         key_management_system litellm_jwtauth litellm_license max_parallel_requests max_response_size_mb
-        maximum_spend_logs_cleanup_cron maximum_spend_logs_retention_interval maximum_spend_logs_retention_period
+        maximum_spend_logs_cleanup_cron maximum_spend_logs_retention_interval
         moderation_model pass_through_endpoints proxy_batch_polling_interval proxy_batch_write_at
         proxy_budget_rescheduler_max_time proxy_budget_rescheduler_min_time proxy_config_reload_interval_seconds
         public_routes reject_clientside_metadata_tags spend_report_frequency
-        store_prompts_in_spend_logs supported_db_objects token_rate_limit_type ui_access_mode
+        supported_db_objects token_rate_limit_type ui_access_mode
         use_client_credentials_pass_through_routes use_redis_transaction_buffer use_spend_logs_partitioning
         use_x_forwarded_for user_api_key_cache_ttl user_header_mappings user_header_name user_url_validation
         """
@@ -439,6 +441,11 @@ class GeneralSettings(Section):
     litellm_key_header_name: Annotated[str, AfterValidator(header_name)] | None = Field(
         default=None, description="A further header in which callers may show their key."
     )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(network)], ...] = Field(
+        default=(),
+        description="Networks, such as `10.0.0.0/8`, whose `X-Forwarded-For` is believed where keys that nobody knows "
+        "are slowed by the caller's address.",
+    )
     database_url: Secret | None = Field(
         default=None,
         description="Where keys and spend are kept: `postgresql://...`. Default: the variable DATABASE_URL, else a "
@@ -456,6 +463,25 @@ class GeneralSettings(Section):
     )
     budget_time_zone: Annotated[str, AfterValidator(time_zone)] | None = Field(
         default=None, description="Whose midnights budgets of days, weeks and months begin at. Default UTC."
+    )
+    spend_durability: Literal["journal", "refuse", "database"] | None = Field(
+        default=None,
+        description="Where spend is before a call's last byte. `journal`: in a file in `data_dir`; in the database "
+        "while that file cannot grow. `refuse`: the same, and no call is let in then (503). `database`: always in the "
+        "database, for containers without a volume. Default `journal`.",
+    )
+    spend_journal_max_mb: Positive | None = Field(
+        default=None,
+        description="How much spend may wait in the journal for a database that is down; then no call is let in. "
+        "Default 1024.",
+    )
+    maximum_spend_logs_retention_period: Annotated[str, AfterValidator(duration)] | None = Field(
+        default=None,
+        description="How long calls stay in the spend log: `30d`, `2w`, `6mo`. Then only their sums are kept, by day. "
+        "Default: for ever.",
+    )
+    store_prompts_in_spend_logs: bool | None = Field(
+        default=None, description="Keep what calls and answers said, up to 64 KiB each, as long as the spend log."
     )
     max_request_size_mb: Positive | None = Field(default=None, description="Larger request bodies are refused (413).")
     stream_commit_seconds: Positive | None = Field(

@@ -27,6 +27,7 @@ from litellm.types.accounts import (
     Key,
     Limited,
     Member,
+    Millis,
     Organization,
     Row,
     Tag,
@@ -37,6 +38,10 @@ from litellm.types.accounts import (
 MAX_DECODED: Final = 10_000
 POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE: Final = 5.0
+LOOK_SECONDS: Final = 0.05
+"""How long keys that nobody knows are gathered, to be looked for together."""
+BELIEVED: Final = 60_000
+MAX_UNKNOWN: Final = 100_000
 _KINDS: Final[tuple[type[Row], ...]] = (User, Team, Organization, Member, Budget, EndUser, Tag)
 _DEFAULTS: Final[Mapping[str, Any]] = {one.name: getattr(Key(id=""), one.name) for one in fields(Key)}
 _NAMES: Final = tuple(_DEFAULTS)
@@ -100,6 +105,9 @@ class KeyBook:
         self.current_at = 0
         """When the feed was last heard of, in milliseconds."""
         self._hint = asyncio.Event()
+        self._catching = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None  # the look that is about to be taken
+        self._unknown: OrderedDict[bytes, Millis] = OrderedDict()  # who is nobody, and until when that is believed
         self._stopping = False
 
     def __len__(self) -> int:
@@ -168,16 +176,40 @@ class KeyBook:
 
     async def catch_up(self) -> None:
         """Take over what has changed since last time. Raises StoreDown."""
-        complete = False
-        while not complete:
-            feed = await self._records.feed(self._version)
-            for row in feed.rows:
-                self._put(row)
-            for kind, id in feed.gone:
-                self._remove(kind, id)
-            self._version, complete = feed.version, feed.complete
-            self._settle({*(KIND_OF[type(row)] for row in feed.rows), *(kind for kind, _ in feed.gone)})
-        self.current_at = self._clock()
+        async with self._catching:  # of two, the earlier one must not overwrite what the later one knows
+            complete = False
+            while not complete:
+                feed = await self._records.feed(self._version)
+                for row in feed.rows:
+                    self._put(row)
+                for kind, id in feed.gone:
+                    self._remove(kind, id)
+                self._version, complete = feed.version, feed.complete
+                self._settle({*(KIND_OF[type(row)] for row in feed.rows), *(kind for kind, _ in feed.gone)})
+            self.current_at = self._clock()
+
+    async def look_again(self, digest: bytes) -> Identity | None:
+        """`find`, by a feed that is read after this call. Raises StoreDown.
+
+        All who ask meanwhile share one look, and there are at most 20 a second, however many ask.
+        """
+        believed = self._unknown.get(digest)
+        if believed is not None and believed > self._clock():
+            return None
+        if self._next is None:
+            self._next = asyncio.create_task(self._look())
+        await asyncio.shield(self._next)
+        found = self.find(digest)
+        if found is None:
+            self._unknown[digest] = self._clock() + BELIEVED
+            if len(self._unknown) > MAX_UNKNOWN:
+                self._unknown.popitem(last=False)
+        return found
+
+    async def _look(self) -> None:
+        await asyncio.sleep(LOOK_SECONDS)
+        self._next = None  # who comes from here on needs another
+        await self.catch_up()
 
     def _settle(self, kinds: Collection[str]) -> None:
         told = {id(follower): follower for kind, follower in self._followers.items() if kind in kinds}
@@ -210,6 +242,7 @@ class KeyBook:
             digest = bytes.fromhex(row.id)
             self._packed[digest] = pack(row)
             self._decoded.pop(digest, None)
+            self._unknown.pop(digest, None)
         elif KIND_OF[type(row)] in self._rows:
             self._rows[KIND_OF[type(row)]][row.id] = row
             self._decoded.clear()  # which keys refer to it is found out when they are next shown

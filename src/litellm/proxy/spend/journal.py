@@ -47,7 +47,9 @@ class Journal:
         self.folder = folder
         self._rotate_at = rotate_at
         self._open: dict[str, SpendRow] = {}  # intents without a final line
-        self._late: list[bytes] = []  # final lines that the disk would not take
+        self._late: dict[str, bytes] = {}  # lines that the disk would not take, by call
+        self.waiting = 0
+        """Bytes that have been written and not moved."""
         self.path, self._file = _create(folder)
         self._size = 0
         self.ended: list[tuple[Path, int]] = []
@@ -63,25 +65,29 @@ class Journal:
         self._write(_line("i", row))
         self._open[row.call_id] = row
 
-    def final(self, row: SpendRow) -> None:
-        """Before the call's last byte goes to its caller. What the disk does not take is kept and written later."""
+    def final(self, row: SpendRow) -> bool:
+        """Before the call's last byte goes to its caller. What the disk does not take (False) is written later."""
         self._open.pop(row.call_id, None)
-        line = _line("f", row)
-        try:
-            self._write(line)
-        except JournalFull:
-            self._late.append(line)
+        written = self._write_or_keep(row.call_id, _line("f", row))
         if self._size >= self._rotate_at:
             self._rotate()
+        return written
+
+    def elsewhere(self, call_id: str) -> None:
+        """The call's row has come into the store by another way: what is here of it is not to be moved."""
+        begun = self._open.pop(call_id, None)
+        late = self._late.pop(call_id, None)
+        if begun is not None or late is not None:
+            self._write_or_keep(call_id, _gone_on([call_id]))
 
     def retry(self) -> None:
         """Write what the disk would not take, if it does now."""
-        while self._late:
+        for call_id, line in list(self._late.items()):
             try:
-                self._write(self._late[0])
+                self._write(line)
             except JournalFull:
                 return
-            del self._late[0]
+            del self._late[call_id]
 
     def sync(self) -> None:
         """Wait until the disk has everything: what bounds the loss of a power cut. For a thread."""
@@ -91,28 +97,38 @@ class Journal:
         for _, file in [*self.ended, (self.path, self._file)]:
             os.close(file)
 
-    def _write(self, line: bytes) -> None:
+    def _write_or_keep(self, call_id: str, line: bytes) -> bool:
         try:
-            written = os.write(self._file, line)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
-                raise
-            written = -1
-        if written != len(line):
-            if written > 0:  # a disk that is full takes a part
-                os.ftruncate(self._file, self._size)
+            self._write(line)
+        except JournalFull:
+            self._late[call_id] = line
+            return False
+        return True
+
+    def _write(self, line: bytes) -> None:
+        if not _put(self._file, line, self._size):
             raise JournalFull(f"the journal in {self.folder} cannot grow")
-        self._size += written
+        self._size += len(line)
+        self.waiting += len(line)
 
     def _rotate(self) -> None:
-        """Begin the next file. Calls under way go along: their intents are written there, and noted here as gone on."""
-        before = self.path, self._file
-        self.path, self._file = _create(self.folder)
-        self._size = 0
-        for row in self._open.values():
-            self._write(_line("i", row))
-        os.write(before[1], _framed(orjson.dumps(["r", list(self._open)])))
-        self.ended.append(before)
+        """Begin the next file. Calls under way go along: their intents are written there, and noted here as gone on.
+
+        Where there is no room for it, this one goes on.
+        """
+        try:
+            path, file = _create(self.folder)
+        except JournalError:
+            return
+        intents = b"".join(_line("i", row) for row in self._open.values())
+        gone = _gone_on(list(self._open))
+        if not (_put(file, intents, 0) and _put(self._file, gone, self._size)):
+            os.close(file)
+            path.unlink()
+            return
+        self.ended.append((self.path, self._file))
+        self.path, self._file, self._size = path, file, len(intents)
+        self.waiting += len(intents) + len(gone)
 
 
 @dataclass(slots=True)
@@ -139,11 +155,12 @@ def read(path: Path, start: int, dead: bool = False, most: int = 1 << 20) -> Par
     part.finals = [_row(values) for _, values in _lines(data[: end - start], part, finals_only=True)]
     if dead and (end == size or start + len(data) >= size):
         part.end = size + 1  # past a torn last line, which is nobody's; and its open calls are settled
-        part.unsettled = _unsettled(path)
+        part.unsettled = unsettled(path)
     return part
 
 
-def _unsettled(path: Path) -> list[SpendRow]:
+def unsettled(path: Path) -> list[SpendRow]:
+    """The intents of a file that no final line follows."""
     found: dict[str, list[Any]] = {}
     for kind, values in _lines(path.read_bytes(), Part(0, [], [])):
         if kind == "i":
@@ -179,22 +196,61 @@ def _line(kind: str, row: SpendRow) -> bytes:
     return _framed(orjson.dumps((kind, *_VALUES(row))))
 
 
+def _gone_on(calls: list[str]) -> bytes:
+    """These calls are to be found elsewhere."""
+    return _framed(orjson.dumps(["r", calls]))
+
+
+def _put(file: int, data: bytes, at: int) -> bool:
+    """All of it, at the file's end, which is `at`; or nothing."""
+    try:
+        written = os.write(file, data)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
+            raise
+        written = 0
+    if written != len(data):
+        if written > 0:  # a disk that is full takes a part
+            os.ftruncate(file, at)
+        return False
+    return True
+
+
 def _framed(body: bytes) -> bytes:
     return b"%08x %b\n" % (crc32(body), body)
 
 
-def _create(folder: Path) -> tuple[Path, int]:
-    path = folder / f"{uuid4()}{SUFFIX}"
+def probe(folder: Path) -> None:
+    """Raises JournalError if no journal can be kept in a folder. Leaves nothing in it."""
+    path, file = _create(folder, ".probe")
+    os.close(file)
+    path.unlink()
+
+
+def _create(folder: Path, suffix: str = SUFFIX) -> tuple[Path, int]:
+    path = folder / f"{uuid4()}{suffix}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise JournalError(f"the journal of spend cannot be written in {folder}: {error.strerror}") from None
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if take(path) is not None:
+    if not _holds(path, file):
         os.close(file)
+        path.unlink()
         raise JournalError(f"the file system of {folder} does not keep locks: put data_dir on a local disk")
     return path, file
+
+
+def _holds(path: Path, file: int) -> bool:
+    """Take the lock of a new file, and see whether it is kept from others."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # no locks at all (ENOLCK, ENOSYS)
+        return False
+    release = take(path)
+    if release is not None:
+        release()
+    return release is None
 
 
 def take(path: Path) -> Callable[[], None] | None:

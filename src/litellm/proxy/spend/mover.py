@@ -87,6 +87,8 @@ class Mover:
             rows = part.finals + part.unsettled
             if await self._ledger.move(path.name, offset, part.end, rows):
                 self._recovered(part.unsettled)
+                if not dead:
+                    self._journal.waiting -= part.end - offset
                 offset = part.end
             else:
                 offset = await self._ledger.offset(path.name)

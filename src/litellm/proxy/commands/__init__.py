@@ -1,0 +1,1 @@
+"""The commands of `litellm`: one module each, loaded when it is called. `cli.py` has their table."""
