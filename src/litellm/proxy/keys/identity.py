@@ -1,11 +1,12 @@
 """Who is calling: a key with all that follows from its rows, worked out once and kept until something of it changes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from litellm.proxy.keys.access import ALL_TEAM, Access, Groups, Rule, rule
+from litellm.proxy.keys.reach import Reach, reach
 from litellm.proxy.limits.base import Scope
 from litellm.proxy.spend.periods import period
 from litellm.types.accounts import Budget, Key, Limited, Member, Millis, Organization, Role, Team, User, member_id
@@ -35,6 +36,7 @@ class Identity:
     metadata: Json = field(default_factory=dict[str, Any])
     by_model: Mapping[str, tuple[Scope, ...]] = field(default_factory=dict[str, tuple[Scope, ...]])
     """Limits that hold for one model only."""
+    reach: Reach = field(default_factory=Reach)
 
     @property
     def is_admin(self) -> bool:
@@ -58,6 +60,8 @@ class Rows:
     organizations: Mapping[str, Organization]
     members: Mapping[str, Member]
     budgets: Mapping[str, Budget]
+    memberships: Mapping[str, Collection[Member]] = field(default_factory=dict[str, Collection[Member]])
+    """The same members, by their user's id."""
 
 
 def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = UTC) -> Identity:
@@ -93,6 +97,7 @@ def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = U
         tags=key.tags,
         metadata=key.metadata,
         by_model=_by_model(key, team, now, zone),
+        reach=reach(key, user is not None, rows.memberships.get(key.user_id or "", ()), rows.teams),
     )
 
 
