@@ -51,12 +51,7 @@ general_settings:
 
 
 # What needs a store, which asking for it would make: tests/e2e/test_gateway_keys.py.
-STORED = frozenset(
-    {
-        "/key/generate", "/key/info", "/key/list", "/key/update", "/key/delete", "/key/block", "/key/unblock",
-        "/key/{key}/regenerate", "/spend/logs", "/global/spend",
-    }
-)  # fmt: skip
+STORED = ("/key/", "/v2/key/", "/user/", "/team/", "/v2/team/", "/organization/", "/spend/logs", "/global/")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +91,7 @@ def test_openapi_and_the_dispatch_table_name_the_same_routes(admin: Gateway) -> 
 
 def test_every_described_get_is_answered(admin: Gateway) -> None:
     for path, item in asked(admin, "/openapi.json")["paths"].items():
-        if "get" in item and path not in STORED:
+        if "get" in item and not path.startswith(STORED):
             assert admin.get(path.replace("{model}", "good"))[0] == 200, path
 
 
@@ -126,7 +121,7 @@ def test_the_models_are_named_only_to_those_with_a_key(admin: Gateway) -> None:
 def test_the_examples_are_answered(admin: Gateway) -> None:
     """A reader who sends what the description shows gets an answer."""
     for path, item in asked(admin, "/openapi.json")["paths"].items():
-        if "post" in item and path not in STORED:
+        if "post" in item and not path.startswith(STORED):
             [example] = item["post"]["requestBody"]["content"]["application/json"]["examples"].values()
             status, body = admin.post(path.replace("{model}", "good"), example["value"])
             assert status == 200, (path, body)

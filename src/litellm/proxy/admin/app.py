@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from litellm._version import version
 from litellm.proxy import routes
-from litellm.proxy.admin import health, keys, models, openapi, spend
+from litellm.proxy.admin import health, keys, models, openapi, organizations, spend, teams, users
 from litellm.proxy.errors import ProxyError
 from litellm.types.calls import Json
 
@@ -48,6 +48,9 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(keys.router)
+    app.include_router(users.router)
+    app.include_router(teams.router)
+    app.include_router(organizations.router)
     app.include_router(spend.router)
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)

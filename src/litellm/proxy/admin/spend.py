@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 
 from litellm.catalog.cost import dollars
-from litellm.proxy.admin import schemas
+from litellm.proxy.admin import roles, schemas
 from litellm.proxy.admin.desk import desk_of, iso
 from litellm.proxy.admin.keys import id_of
 from litellm.store.base import LogQuery
@@ -37,10 +37,15 @@ async def logs(
     desk = await desk_of(request)
     given = {"key": id_of(api_key) if api_key else None, "user_id": user_id, "team_id": team_id,
              "call_id": request_id}  # fmt: skip
+    where = {name: storable(value) for name, value in given.items() if value is not None}
+    bound = roles.visible_spend(desk.identity, team_id)
+    if any(where.get(name, value) != value for name, value in bound.items()):
+        return []
+    where.update(bound)
     query = LogQuery(
         since=_midnight(start_date),
         until=_midnight(end_date, 1),
-        where={name: storable(value) for name, value in given.items() if value is not None},
+        where=where,
         page=page,
         size=page_size,
     )
