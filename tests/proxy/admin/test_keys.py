@@ -36,6 +36,8 @@ def test_a_service_account_is_the_teams(managed: Gateway) -> None:
     made = done(managed, "POST /key/service-account/generate", {"team_id": "service", "user_id": "x"})
     assert (made["team_id"], made["user_id"]) == ("service", None)
     assert refused(managed, "POST /key/service-account/generate", {}) == (400, "team_id")
+    assert refused(managed, "POST /key/generate", {"team_id": "not-yet"}) == (404, "team_id")
+    assert refused(managed, "POST /key/update", {"key": made["key"], "organization_id": "no"})[1] == "organization_id"
     assert done(managed, "POST /key/health", {}, made["key"])["key"] == "healthy"
 
 

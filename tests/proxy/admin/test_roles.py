@@ -258,6 +258,35 @@ def test_nobody_hands_on_more_than_they_have(managed: Gateway, sides: tuple[Side
     assert done(managed, "POST /user/update", {"user_id": "poor", "user_alias": "P"}, whole)["user_alias"] == "P"
 
 
+def test_a_leader_does_not_come_by_what_is_anothers(managed: Gateway, sides: tuple[Side, Side]) -> None:
+    """A foreign group beside one's own, a foreign user made a member, a blocked key: each would be a way around."""
+    one, other = sides
+    leader, chief, user = one.keys["team_admin"], one.keys["org_admin"], one.keys["internal_user"]
+    for key in (leader, chief):
+        mixed = {"team_id": "one-team", "organization_id": "two-org"}
+        assert refused(managed, "POST /key/generate", mixed, key) == (404, "organization_id")
+    mixed = {"team_id": "two-team", "organization_id": "one-org"}
+    assert refused(managed, "POST /key/generate", mixed, chief) == (404, "team_id")
+    foreign = {"user_id": "two-internal_user"}
+    body = {"organization_id": "one-org", "member": foreign}
+    assert refused(managed, "POST /organization/member_add", body, chief) == (400, "member")
+    added = done(managed, "POST /team/member_add", {"team_id": "one-team", "member": foreign}, leader)
+    assert "two-internal_user@x" not in json.dumps(added)
+    for key in (leader, chief):
+        assert "two-internal_user@x" not in json.dumps(done(managed, "GET /team/info?team_id=one-team", key=key))
+        assert refused(managed, "GET /user/info?user_id=two-internal_user", key=key) == (404, "user_id")
+    made = done(managed, "POST /key/generate", {**foreign, "team_id": "one-team"}, leader)["key"]
+    assert done(managed, "GET /key/list", key=made)["total_count"] == 1, "a team's key sees what is its user's there"
+    assert refused(managed, "GET /user/info", key=made) == (404, "user_id")
+    assert refused(managed, f"GET /key/info?key={other.keys['internal_user']}", key=made) == (404, "key")
+    done(managed, "POST /team/member_delete", {"team_id": "one-team", **foreign}, leader)
+    spare = done(managed, "POST /key/generate", {}, user)["key"]
+    done(managed, "POST /key/block", {"key": spare})
+    for route in ("POST /key/update", "POST /key/regenerate"):
+        assert refused(managed, route, {"key": spare, "blocked": False}, user) == (403, "blocked")
+    done(managed, "POST /key/delete", {"keys": [spare]}, user)
+
+
 def test_a_leader_does_not_come_by_more_than_the_team(managed: Gateway, sides: tuple[Side, Side]) -> None:
     """Neither by a key for an admin, nor by moving a member's key out of the team, nor by widening the team."""
     one, _ = sides

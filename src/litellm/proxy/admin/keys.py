@@ -12,6 +12,7 @@ from litellm.proxy.admin import bounds, roles, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Anything, Kept, Limits, Name, Object, Sent, Text, changed, seconds, values_of
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys.reach import Reach
 from litellm.store.base import Change, Update
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import GroupKind, Key, Member, Millis, Organization, Team, User, member_id, storable
@@ -347,19 +348,36 @@ async def _after(desk: Desk, before: Key, asked: KeyFields) -> Key:
     """A key as a change leaves it. Raises ProxyError."""
     values = _values(asked, desk.now)
     await bounds.check(desk, values)
+    if "blocked" in values and not roles.fits(before, roles.led_keys(desk.identity)):
+        raise ProxyError(403, "blocked: only an admin may change it", "auth_error", "blocked")
     after = changed(before, values)
     await _check_owners(desk, after, values)
     return after
 
 
 async def _check_owners(desk: Desk, key: Key, values: Json) -> None:
-    """Whose key it is to be: the asker must be allowed to change it then, too. Raises ProxyError."""
-    if desk.identity.is_admin:
-        return
+    """Whose key it is to be: of groups that there are, and one that the asker may change then, too. Raises ProxyError.
+
+    (A key of a team that is yet to be made would fall to whoever makes the team.)
+    """
+    if not desk.identity.is_admin:
+        _check_groups(desk.identity.reach, values)
     if not roles.fits(key, roles.changed_keys(desk.identity)):
-        raise _no_such_owner(desk, key)
+        raise rows.missing(User, "user_id")
     team = await desk.records.get(Team, key.team_id) if key.team_id else None
     organization = await desk.records.get(Organization, key.organization_id) if key.organization_id else None
+    if values.get("team_id") and team is None:
+        raise rows.missing(Team, "team_id")
+    if values.get("organization_id") and organization is None:
+        raise rows.missing(Organization, "organization_id")
+    if not desk.identity.is_admin:
+        await _check_limits(desk, key, values, team, organization)
+
+
+async def _check_limits(
+    desk: Desk, key: Key, values: Json, team: Team | None, organization: Organization | None
+) -> None:  # fmt: skip
+    """A key that somebody else than an admin makes or changes has no more than its owners. Raises ProxyError."""
     user = await desk.records.get(User, key.user_id) if key.user_id else None
     if key.user_id and key.user_id != desk.identity.user_id:
         await _check_user(desk, key, user, "user_id" in values)
@@ -370,15 +388,20 @@ async def _check_owners(desk: Desk, key: Key, values: Json) -> None:
             bounds.check_money(values, owner, name)
 
 
-def _no_such_owner(desk: Desk, key: Key) -> ProxyError:
-    """Of another's team one learns as much as of one that is not there."""
-    if key.team_id and key.team_id not in desk.identity.reach.teams | desk.identity.reach.led_teams:
-        return rows.missing(Team, "team_id")
-    if key.team_id:
-        return ProxyError(403, "team_id: only its admins may make its keys", "team_member_permission_error", "team_id")
-    if key.organization_id:
-        return rows.missing(Organization, "organization_id")
-    return rows.missing(User, "user_id")
+def _check_groups(reach: Reach, values: Json) -> None:
+    """A key is given to groups that the asker leads; of others one learns as much as of those that are not there.
+
+    Raises ProxyError 403, 404.
+    """
+    for kind, name, belongs, led in (
+        (Team, "team_id", reach.teams, reach.led_teams),
+        (Organization, "organization_id", reach.organizations, reach.led_organizations),
+    ):
+        group = values.get(name)
+        if group and group not in led and group in belongs:
+            raise ProxyError(403, f"{name}: only its admins may make its keys", "team_member_permission_error", name)
+        if group and group not in led:
+            raise rows.missing(kind, name)
 
 
 async def _check_user(desk: Desk, key: Key, user: User | None, given: bool) -> None:

@@ -1,12 +1,12 @@
 """Users in teams and organizations: what adding, changing and removing them has in common."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 from pydantic import Field
 
-from litellm.proxy.admin import rows
+from litellm.proxy.admin import roles, rows
 from litellm.proxy.admin.desk import Desk
 from litellm.proxy.admin.fields import Count, Dollars, Name, Sent, nano
 from litellm.proxy.errors import ProxyError
@@ -14,7 +14,7 @@ from litellm.store.base import Audit, Change, Query
 from litellm.types.accounts import GroupKind, Key, Member, MemberRole, User, member_id, storable
 from litellm.types.calls import Json
 
-MOST = 500
+MOST: Final = 500
 Done = list[tuple[Change, Audit]]
 """Changes with their audit rows, to be written together."""
 
@@ -89,9 +89,9 @@ def limits_of(asked: Sent) -> Json:
 
 
 async def added(
-    desk: Desk, kind: GroupKind, group: str, people: list[Any], limits: Json
-) -> tuple[Done, list[Member]]:  # fmt: skip
-    """What there is to write. Raises ProxyError 400 for one who is a member already."""
+    desk: Desk, kind: GroupKind, group: str, people: list[Any], limits: Json, seen: roles.Filter = None
+) -> tuple[Done, list[Member]]:
+    """What there is to write. Raises ProxyError 400 for one who is a member already, and for a user not of `seen`."""
     if not 0 < len(people) <= MOST:
         raise ProxyError(400, f"member: name 1 to {MOST} of them", param="member")
     done: Done = []
@@ -101,7 +101,10 @@ async def added(
         if user is None:
             user = User(id=person.user_id or str(uuid4()), user_email=person.user_email, **rows.stamps(desk))
             done.append(rows.created(desk, user))
-        one = member(desk, kind, group, user.id, person.role, **limits)
+        elif not roles.fits(user, seen):
+            raise ProxyError(400, "member: there is such a user already; an admin may add them", param="member")
+        given = {"user_email": person.user_email} if person.user_email else {}
+        one = member(desk, kind, group, user.id, person.role, extra=given, **limits)
         if one.id in {other.id for other in joined} or await desk.records.get(Member, one.id):
             raise ProxyError(
                 400, f"{person.user_id or person.user_email} is a member of this {kind} already",
@@ -148,14 +151,16 @@ async def shown(desk: Desk, some: list[Member], duration: str | None = None) -> 
     """Memberships, with what each has spent in the group; `duration`: of the budgets that do not say it themselves."""
     told = await rows.shown_all(desk, [replace(one, budget_duration=one.budget_duration or duration) for one in some])
     names = {"team": "team_id", "organization": "organization_id"}
-    return [{**row, names[one.group_kind]: one.group_id, "user_role": one.role}
+    return [{"user_email": None, **row, names[one.group_kind]: one.group_id, "user_role": one.role}
             for one, row in zip(some, told, strict=True)]  # fmt: skip
 
 
 async def with_roles(desk: Desk, some: list[Member]) -> list[Json]:
-    users = await desk.records.get_many(User, [one.user_id for one in some])
+    """Who leads a group sees the addresses by which members were added: a user's own row is not theirs to read."""
+    told = roles.sees_all(desk.identity)
+    users = await desk.records.get_many(User, [one.user_id for one in some]) if told else {}
     return [
         {"user_id": one.user_id, "role": one.role,
-         "user_email": users[one.user_id].user_email if one.user_id in users else None}
+         "user_email": users[one.user_id].user_email if one.user_id in users else one.extra.get("user_email")}
         for one in some
     ]  # fmt: skip

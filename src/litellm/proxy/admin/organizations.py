@@ -6,7 +6,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from litellm.proxy.admin import members, roles, rows, schemas
+from litellm.proxy.admin import members, roles, rows, schemas, users
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Kept, Limits, Name, Sent, changed, values_of
 from litellm.proxy.admin.members import ChangedInOrganization, OfOrganization, OrganizationPeople
@@ -118,11 +118,15 @@ async def delete(request: Request, asked: SomeOrganizations) -> list[Json]:
 
 @router.post("/organization/member_add", summary="Add members to an organization")
 async def member_add(request: Request, asked: OrganizationPeople) -> Json:
-    """All of them or, if one is a member already, none. Whoever is not known yet becomes a user."""
+    """All of them or, if one is a member already, none. Whoever is not known yet becomes a user.
+
+    Who leads an organization sees the rows of its users, and so cannot add those of others.
+    """
     desk = await desk_of(request)
     organization = await _led(desk, asked.organization_id)
     people = asked.member if isinstance(asked.member, list) else [asked.member]
-    done, joined = await members.added(desk, "organization", organization.id, people, members.limits_of(asked))
+    seen, limits = await users.seen(desk), members.limits_of(asked)
+    done, joined = await members.added(desk, "organization", organization.id, people, limits, seen)
     await rows.write_all(desk, done, "member")
     return {
         "organization_id": organization.id,

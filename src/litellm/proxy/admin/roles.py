@@ -197,11 +197,17 @@ def changed_keys(identity: Identity) -> Filter:
 
     A member of a team cannot change what its admin has said of the key they were given.
     """
-    if identity.is_admin:
+    led = led_keys(identity)
+    if led is None:
         return None
     personal = {"user_id": identity.user_id, "team_id": None, "organization_id": None}
     has_own = identity.role == "internal_user" and identity.reach.known and not identity.reach.within
-    return (*([personal] if has_own else []), *_led(identity))
+    return (*([personal] if has_own else []), *led)
+
+
+def led_keys(identity: Identity) -> Filter:
+    """Those of the groups one leads."""
+    return None if identity.is_admin else _led(identity)
 
 
 def ended_keys(identity: Identity) -> Filter:

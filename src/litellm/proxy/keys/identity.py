@@ -87,7 +87,7 @@ def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = U
         access=_access(key, user, team, organization, groups),
         scopes=tuple(made.scopes),
         until=min(made.until, key.expires if key.expires is not None and key.expires > now else NEVER),
-        refusal=_refusal(key, team, now),
+        refusal=_refusal(key, now) or _refusal_of_owner(user, team, organization),
         key_alias=key.key_alias,
         user_id=key.user_id,
         team_id=key.team_id,
@@ -160,7 +160,7 @@ def _access(
     return Access(tuple(found for found in rules if found is not None))
 
 
-def _refusal(key: Key, team: Team | None, now: Millis) -> tuple[int, str, str] | None:
+def _refusal(key: Key, now: Millis) -> tuple[int, str, str] | None:
     if key.blocked:
         return (
             401,
@@ -169,8 +169,14 @@ def _refusal(key: Key, team: Team | None, now: Millis) -> tuple[int, str, str] |
         )
     if key.expires is not None and key.expires <= now:
         return 401, "Authentication Error - Expired Key.", "expired_key"
-    if team is not None and team.blocked:
-        return (401, f"Authentication Error, Team={team.id} is blocked. Update via `/team/unblock`.", "auth_error")
+    return None
+
+
+def _refusal_of_owner(*owners: Limited | None) -> tuple[int, str, str] | None:
+    for owner in owners:
+        if owner is not None and owner.blocked:
+            kind = type(owner).__name__
+            return 401, f"Authentication Error, {kind}={owner.id} is blocked. An admin may unblock it.", "auth_error"
     return None
 
 
