@@ -54,3 +54,8 @@ def test_no_date_is_too_far(managed: Gateway) -> None:
     for name in ("duration", "budget_duration"):
         for value in ("999999mo", "", "-1d"):
             assert refused(managed, "POST /key/generate", {name: value}) == (400, name), (name, value)
+
+
+def test_a_body_that_is_no_json_is_refused(managed: Gateway) -> None:
+    for body in (b"\xc8\xae\xa3", b"{", b"[" * 100_000, b'{"a": "\xff"}'):
+        assert managed.post("/key/generate", body)[0] in (400, 422), body[:20]

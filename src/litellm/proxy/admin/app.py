@@ -117,8 +117,10 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 
 async def _refused(request: Request, error: Any) -> Response:
-    """What routing itself refuses: an unknown path, or a method that a path does not take."""
+    """What the framework itself refuses: an unknown path, a method that a path does not take, a body it cannot read."""
     if error.status_code == 404:
         return Response(b'{"detail":"Not Found"}', 404, media_type="application/json")
+    if error.status_code != 405:
+        raise ProxyError(error.status_code, f"Invalid request body: {error.detail}", param="request_body")
     allow: str = error.headers["Allow"]
     raise ProxyError(error.status_code, f"{request.scope['path']} takes {allow}", headers={"allow": allow})
