@@ -7,6 +7,7 @@ null puts it back to what a new row has, which for a limit is none. Documented f
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, replace
 from decimal import Decimal
+from json import dumps
 from typing import Annotated, Any, Final, TypeVar, cast
 
 import orjson
@@ -36,6 +37,7 @@ def _json(value: Any) -> Any:
     try:
         if b"\\u0000" in orjson.dumps(value):
             raise ValueError("has a NUL in a text, which no database keeps")
+        dumps(value, allow_nan=False)  # orjson writes null for what is no number
     except TypeError as error:
         raise ValueError(f"cannot be stored: {error}") from None
     return value

@@ -125,8 +125,10 @@ TABLE: Final[Mapping[str, str]] = {
 
 _EXACT: Final = {route: cells.split() for route, cells in TABLE.items() if "{" not in route}
 _NOBODY: Final[list[str]] = []
+_LONG: Final = ("{model}", "{name}")
+"""Parts of a path that may have slashes in them."""
 _TEMPLATES: Final = [
-    (re.compile(re.sub(r"\{\w+\}", "[^/]+" if "{model}" not in route else ".+", route)), cells.split())
+    (re.compile(re.sub(r"\{\w+\}", ".+" if route.endswith(_LONG) else "[^/]+", route)), cells.split())
     for route, cells in TABLE.items()
     if "{" in route
 ]
