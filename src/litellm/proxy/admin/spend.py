@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from litellm.catalog.cost import dollars
 from litellm.proxy.admin import roles, schemas
 from litellm.proxy.admin.desk import desk_of, iso
-from litellm.proxy.admin.keys import id_of
+from litellm.proxy.admin.key_rows import id_of
 from litellm.store.base import LogQuery
 from litellm.types.accounts import Millis, SpendRow, storable
 from litellm.types.calls import Json

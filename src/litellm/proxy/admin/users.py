@@ -10,7 +10,7 @@ from pydantic import Field
 from litellm.proxy.admin import keys, members, roles, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Anything, Name, Sent, changed, values_of
-from litellm.proxy.admin.keys import KeyFields
+from litellm.proxy.admin.key_rows import KeyFields, new_key
 from litellm.proxy.errors import ProxyError
 from litellm.store.base import Audit, Change
 from litellm.store.base import Query as StoreQuery
@@ -107,7 +107,7 @@ async def _first_key(desk: Desk, asked: NewUser, user: User) -> tuple[str, Key]:
     sent = asked.model_dump(include=asked.model_fields_set & _OF_KEYS)
     if not desk.identity.is_admin:
         sent["organization_id"] = (asked.organizations or [None])[0]
-    plain, key = await keys.new_key(desk, KeyFields(**sent), owned=False)
+    plain, key = await new_key(desk, KeyFields(**sent), owned=False)
     return plain, replace(key, user_id=user.id)
 
 
