@@ -135,8 +135,10 @@ def test_what_a_key_may_not(gateway: Gateway) -> None:
     status, answer, _ = chat(gateway, key, "mine")
     assert (status, answer["model"]) == (200, "mine")
     assert [row["id"] for row in ask(gateway, "/v1/models", key=key)[1]["data"]] == ["other"]
-    for path in ("/key/list", "/spend/logs", "/key/info?key=sk-1234567", "/model/info"):
+    for path in ("/key/list", "/spend/logs", "/model/info"):
         assert ask(gateway, path, key=key)[0] == 403, path
+    other = new_key(gateway)
+    assert ask(gateway, f"/key/info?key={other}", key=key)[:2] == ask(gateway, "/key/info?key=sk-none", key=key)[:2]
     assert ask(gateway, "/key/generate", {}, key=key)[0] == 403
     assert ask(gateway, "/key/info", key=key)[1]["info"]["models"] == ["other"]
     assert chat(gateway, new_key(gateway, models=["all-of-us"]))[0] == 200
@@ -305,7 +307,7 @@ def test_prompts_are_kept_only_where_they_are_asked_for(upstream: UpstreamThread
             time.sleep(2 if wanted else 0)
             told = [ask(gateway, f"/spend/logs?request_id={call}")[1][0] for call in calls]  # pyright: ignore
             if not wanted:
-                assert all(row["response"] == {} for row in told)
+                assert not any(row["response"] for row in told)
                 continue
             assert all(row["proxy_server_request"]["messages"] == HI for row in told), told
             assert all(row["response"]["choices"][0]["message"]["content"] for row in told), told

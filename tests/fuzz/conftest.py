@@ -19,6 +19,7 @@ def target(shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFac
     """The gateway under fire. Afterwards it serves, has closed what it opened, and has logged no traceback."""
     with Gateway(upstream_config(shared_upstream.base_url, *MODELS), tmp_path_factory.mktemp("fuzz")) as gateway:
         assert gateway.get("/routes")[0] == 200  # the management app is loaded: its files are open
+        assert gateway.get("/key/list")[0] == 200  # and the store
         ask(gateway)
         before = gateway.usage().fds
         yield gateway

@@ -115,6 +115,10 @@ def test_finding(where: Where) -> None:
             assert await ids(contains={"team_alias": "TEAM 4%"}) == (["t4"], 1)
             assert await ids(contains={"team_alias": "_"}) == ([], 0)
             assert await ids(where={"id": NASTY}) == ([], 0)
+            either = [{"id": ["t1", "t2"]}, {"organization_id": "o", "team_alias": "Team 5%"}]
+            assert await ids(any_of=either) == (["t5", "t2", "t1"], 3)
+            assert await ids(where={"organization_id": None}, any_of=either) == (["t2"], 1)
+            assert await ids(any_of=[]) == ([], 0)
 
     asyncio.run(run())
 

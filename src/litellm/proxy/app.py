@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine
-from litellm.proxy import errors, headers, logs, place, probes, roles
+from litellm.proxy import errors, headers, logs, place, probes
+from litellm.proxy.admin import roles
 from litellm.proxy.admin.loading import Admin
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.config.load import Config, load

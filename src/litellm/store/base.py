@@ -92,11 +92,13 @@ class Query(Generic[R]):
     """Rows of one kind whose fields equal, or are among, `where`'s values. A page is `size` rows; pages count from 1.
 
     A value that is a tuple or list means "one of these"; None means "has none". `contains` is the same for substrings,
-    case folded. Fields must be plain columns (no JSON).
+    case folded. Fields must be plain columns (no JSON). `any_of` are further mappings like `where`, and a row fits if
+    it fits one of them; None asks for nothing more, an empty sequence fits no row.
     """
 
     kind: type[R]
     where: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    any_of: Sequence[Mapping[str, Any]] | None = None
     contains: Mapping[str, str] = field(default_factory=dict[str, str])
     order: str = "created_at"
     descending: bool = True

@@ -1,6 +1,6 @@
 """The rows of keys, users, teams, ... in memory: `base.Records` for tests and dry runs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any, TypeVar, cast
@@ -155,11 +155,19 @@ def _named(change: Change) -> tuple[str, str]:
 
 
 def _fits(kind: str, row: Row, query: Query[Any]) -> bool:
-    for name, value in query.where.items():
+    if not _equals(kind, row, query.where):
+        return False
+    if query.any_of is not None and not any(_equals(kind, row, where) for where in query.any_of):
+        return False
+    return all(part.lower() in (getattr(row, name) or "").lower() for name, part in query.contains.items())
+
+
+def _equals(kind: str, row: Row, where: Mapping[str, Any]) -> bool:
+    for name, value in where.items():
         among = sought(kind, name, value)
         if (getattr(row, name) is not None) if among is None else (getattr(row, name) not in among):
             return False
-    return all(part.lower() in (getattr(row, name) or "").lower() for name, part in query.contains.items())
+    return True
 
 
 def _rank(value: Any) -> Any:

@@ -1,10 +1,10 @@
 """Rows of keys, users, teams, ... in SQL: `base.Records` over SQLite and Postgres."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, and_, delete, false, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -116,15 +116,23 @@ class SqlRecords:
 
 
 def _narrowed(statement: Select[Any], table: Any, query: Query[Any]) -> Select[Any]:
-    for name, value in query.where.items():
-        column = table.c[name]
-        if isinstance(value, tuple | list):
-            statement = statement.where(column.in_(value))  # pyright: ignore[reportUnknownArgumentType]
-        else:
-            statement = statement.where(column.is_(None) if value is None else column == value)
+    statement = statement.where(*_equals(table, query.where))
+    if query.any_of is not None:
+        statement = statement.where(or_(false(), *(and_(true(), *_equals(table, where)) for where in query.any_of)))
     for name, part in query.contains.items():
         statement = statement.where(func.lower(table.c[name]).contains(part.lower(), autoescape=True))
     return statement
+
+
+def _equals(table: Any, where: Mapping[str, Any]) -> list[Any]:
+    return [
+        table.c[name].in_(value)  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(value, tuple | list)
+        else table.c[name].is_(None)
+        if value is None
+        else table.c[name] == value
+        for name, value in where.items()
+    ]
 
 
 async def _insert(connection: AsyncConnection, change: Insert) -> None:

@@ -109,7 +109,11 @@ def test_who_is_refused_altogether() -> None:
     expired = identity(Key(id="k", expires=10), rows(), {}, 10).refusal
     assert expired is not None and expired[2] == "expired_key"
     assert identity(Key(id="k", expires=10), rows(), {}, 9).until == 10
-    assert identity(Key(id="k", team_id="t"), rows(teams=[Team(id="t", blocked=True)]), {}, 0).refusal is not None
+    owner = Key(id="k", team_id="t", user_id="u", organization_id="o")
+    for kind, row in (("teams", Team), ("users", User), ("organizations", Organization)):
+        for blocked in (True, False):
+            referred = rows(**{kind: [row(id=kind[0], blocked=blocked)]})
+            assert (identity(owner, referred, {}, 0).refusal is not None) is blocked
 
 
 def test_packing() -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from litellm.catalog.cost import dollars
 from litellm.proxy.admin import answers, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
-from litellm.proxy.admin.window import DAY, Day, PageNumber, asked, listed, midnight
+from litellm.proxy.admin.window import DAY, Day, PageNumber, asked, bounded, listed, midnight
 from litellm.store.base import DaySpend, LogQuery
 from litellm.types.accounts import Key
 from litellm.types.calls import Json
@@ -135,6 +135,7 @@ async def _answer(request: Request, owner: str, names: str | None, query: LogQue
     among = listed(names)
     if among:
         query = replace(query, where={**query.where, owner: among})
+    query = bounded(desk, query)
     days = sorted(await desk.ledger.sums([], query, daily=True), key=lambda one: one.day, reverse=True)
     shown = days[(page - 1) * page_size : page * page_size]
     pages = -(-len(days) // page_size)

@@ -29,9 +29,12 @@ from litellm.proxy.admin import (
     keys,
     models,
     openapi,
+    organizations,
     spend,
     tags,
+    teams,
     totals,
+    users,
 )
 from litellm.proxy.errors import ProxyError
 from litellm.store.base import StoreDown, Unstorable
@@ -63,7 +66,9 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(models.router)
     app.include_router(health.router)
     app.include_router(keys.router)
-    for part in (deployments, credentials, customers, budgets, tags, spend, totals, activity, audit):
+    for part in (
+        users, teams, organizations, deployments, credentials, customers, budgets, tags, spend, totals, activity, audit,
+    ):  # fmt: skip
         app.include_router(part.router)
     _describe(app, gateway)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -131,11 +136,11 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 
 async def _refused(request: Request, error: Any) -> Response:
-    """What routing itself refuses: an unknown path, or a method that a path does not take."""
+    """What the framework itself refuses: an unknown path, a method that a path does not take, a body it cannot read."""
     if error.status_code == 404:
         return Response(b'{"detail":"Not Found"}', 404, media_type="application/json")
     if error.status_code != 405:
-        raise ProxyError(error.status_code, error.detail)
+        raise ProxyError(error.status_code, f"Invalid request body: {error.detail}", param="request_body")
     allow: str = error.headers["Allow"]
     raise ProxyError(error.status_code, f"{request.scope['path']} takes {allow}", headers={"allow": allow})
 

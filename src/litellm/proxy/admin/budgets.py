@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
-from litellm.proxy.admin.keys import Name
+from litellm.proxy.admin.fields import Name
 from litellm.proxy.errors import ProxyError
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import KIND_OF, KINDS, Budget, Limited

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
-from litellm.proxy.admin.keys import Name, Object
+from litellm.proxy.admin.fields import Name, Object
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.shelf import Refused
 from litellm.store.base import Query as StoreQuery

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from litellm import exceptions as e
 from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
-from litellm.proxy.admin.keys import Name, Object
+from litellm.proxy.admin.fields import Name, Object
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.shelf import Refused, shown
 from litellm.proxy.snapshot import check_stored, reason_of

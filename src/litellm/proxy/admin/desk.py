@@ -1,5 +1,6 @@
 """What the management routes work with: the store, who is asking, the time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from fastapi import Request
 from litellm.proxy.admin.loading import IDENTITY
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import Identity
-from litellm.store.base import Audit, Ledger, Records, StoreError
+from litellm.store.base import Audit, Charge, Ledger, Records, StoreError
 from litellm.types.accounts import Millis, Nano
 from litellm.types.calls import Json
 
@@ -50,11 +51,17 @@ class Desk:
 
     async def spent(self, scope: str, start: Millis) -> Nano:
         """In the budget period that began at `start`: by the counters if they know, else by the store."""
-        known = self._books.meter.limiter.spent(scope, start)
-        if known is not None:
-            return known
-        totals = await self.ledger.totals([(scope, start)])
-        return totals[scope, start].spend if totals else 0
+        return (await self.spent_each([(scope, start)]))[scope, start]
+
+    async def spent_each(self, charges: Sequence[Charge]) -> dict[Charge, Nano]:
+        """Likewise for several, with at most one question to the store."""
+        known = {charge: self._books.meter.limiter.spent(*charge) for charge in charges}
+        asked = [charge for charge, spent in known.items() if spent is None]
+        totals = await self.ledger.totals(asked) if asked else {}
+        return {
+            charge: spent if spent is not None else totals[charge].spend if charge in totals else 0
+            for charge, spent in known.items()
+        }
 
 
 async def desk_of(request: Request) -> Desk:

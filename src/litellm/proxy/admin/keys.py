@@ -1,78 +1,22 @@
 """`/key/*`: virtual keys. A key is shown once, when it is made; what is kept is its SHA-256."""
 
 from dataclasses import replace
-from decimal import Decimal
-from hashlib import sha256
-from json import dumps
-from secrets import token_urlsafe
-from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from litellm.catalog.cost import NANO, dollars
-from litellm.proxy.admin import schemas
-from litellm.proxy.admin.desk import Desk, desk_of, iso
+from litellm.proxy.admin import bounds, roles, rows, schemas
+from litellm.proxy.admin.desk import Desk, desk_of
+from litellm.proxy.admin.fields import Sent, seconds
+from litellm.proxy.admin.key_rows import KeyFields, after_change, id_of, new_key, own_or_new
 from litellm.proxy.errors import ProxyError
-from litellm.proxy.spend.periods import period, seconds_of
-from litellm.store.base import Audit, Change, Delete, Insert, Missing, Taken, Update
+from litellm.store.base import Change, Update
 from litellm.store.base import Query as StoreQuery
-from litellm.types.accounts import Key, Millis, storable
+from litellm.types.accounts import Key, storable
 from litellm.types.calls import Json
 
-Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False, le=9_000_000_000)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
-
-
-def _text(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("has characters that cannot be shown")
-    return value
-
-
-def _json(value: Json) -> Json:
-    try:
-        if b"\\u0000" in orjson.dumps(value):
-            raise ValueError("has a NUL in a text, which no database keeps")
-        dumps(value, allow_nan=False)
-    except TypeError as error:
-        raise ValueError(f"cannot be stored: {error}") from None
-    return value
-
-
-Text = Annotated[str, Field(max_length=256), AfterValidator(_text)]
-Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_text)]
-Object = Annotated[dict[str, Any], AfterValidator(_json)]
-
 router = APIRouter(tags=["keys"], responses=schemas.INVALID)
-
-
-class KeyFields(BaseModel):
-    """What a key may be given. Fields that are not sent stay as they are; null takes a limit away."""
-
-    model_config = ConfigDict(protected_namespaces=())
-
-    key_alias: Name | None = None
-    duration: str | None = Field(default=None, description="How long it works: 30s, 30m, 1h, 30d, 1mo; -1: for ever.")
-    models: list[Name] = Field(default=[], description="Names, wildcards, access groups. Empty: all.")
-    max_budget: Dollars | None = None
-    soft_budget: Dollars | None = None
-    budget_duration: str | None = Field(default=None, description="After which the budget begins anew: 1h, 1d, 1mo.")
-    tpm_limit: Count | None = None
-    rpm_limit: Count | None = None
-    max_parallel_requests: Count | None = None
-    model_tpm_limit: dict[Text, Count] = {}
-    model_rpm_limit: dict[Text, Count] = {}
-    metadata: Object = {}
-    aliases: dict[Text, Text] = Field(default={}, description="Model asked for -> model served.")
-    tags: list[Text] = []
-    blocked: bool = False
-    allowed_routes: list[Text] = []
-    user_id: Text | None = None
-    team_id: Text | None = None
-    organization_id: Text | None = None
 
 
 class NewKey(KeyFields):
@@ -83,53 +27,73 @@ class ChangedKey(KeyFields):
     key: str
 
 
-class SomeKeys(BaseModel):
-    keys: list[str] = []
-    key_aliases: list[str] = []
+class SomeKeys(Sent):
+    keys: list[str] = Field(default=[], max_length=1000)
+    key_aliases: list[str] = Field(default=[], max_length=1000)
 
 
-class OneKey(BaseModel):
+class ChangedKeys(Sent):
+    keys: list[ChangedKey] = Field(min_length=1, max_length=500)
+
+
+class OneKey(Sent):
     key: str
 
 
 class Regenerated(KeyFields):
+    key: str | None = Field(default=None, description="The old one, where the path does not name it.")
     new_key: str | None = None
     grace_period: str | None = Field(default=None, description="How long the old key still works: 30s, 1h.")
 
 
-_MONEY: Final = frozenset({"max_budget", "soft_budget"})
-_TUPLES: Final = frozenset({"models", "tags", "allowed_routes"})
+class Reset(Sent):
+    reset_to: Literal[0] = Field(default=0, description="What has been spent is nothing again.")
 
 
 @router.post("/key/generate", summary="Make a key")
 async def generate(request: Request, asked: NewKey) -> Json:
     """The answer has the key itself: it is shown here and never again."""
     desk = await desk_of(request)
-    plain = _own_or_new(asked.key)
-    key = Key(
-        id=id_of(plain),
-        key_name=f"sk-...{plain[-4:]}",
-        created_at=desk.now,
-        updated_at=desk.now,
-        created_by=desk.actor,
-        updated_by=desk.actor,
-        budget_started_at=0,
-        **_values(asked, desk.now),
-    )
-    await _change(desk, [Insert(key)], "created", key.id, None, key)
-    return {**await _shown(desk, key), "key": plain, "token": key.id, "token_id": key.id}
+    plain, key = await new_key(desk, asked, asked.key)
+    await rows.write_all(desk, [rows.created(desk, key)], "key")
+    return await revealed(desk, plain, key)
+
+
+@router.post("/key/service-account/generate", summary="Make a key for a program of a team")
+async def generate_for_service(request: Request, asked: NewKey) -> Json:
+    """It belongs to the team alone, and goes on working when a member leaves."""
+    desk = await desk_of(request)
+    if not asked.team_id:
+        raise ProxyError(400, "team_id is missing", param="team_id")
+    plain, key = await new_key(desk, asked, asked.key, owned=False)
+    await rows.write_all(desk, [rows.created(desk, key)], "key")
+    return await revealed(desk, plain, key)
 
 
 @router.get("/key/info", summary="How a key stands")
 async def info(request: Request, key: str | None = None) -> Json:
-    """Without `key`, the one that is shown; only admins may ask for others."""
+    """Without `key`, the one that is shown."""
     desk = await desk_of(request)
     asked = id_of(key) if key else desk.identity.key
     if not asked:
         raise ProxyError(400, "key is missing: the master key has no row", param="key")
-    if asked != desk.identity.key and desk.identity.role not in ("proxy_admin", "proxy_admin_viewer"):
-        raise ProxyError(403, "Only an admin may ask for another key", "auth_error", "key")
-    return {"key": key or asked, "info": await _shown(desk, await _found(desk, asked))}
+    return {"key": key or asked, "info": await rows.shown(desk, await _seen(desk, asked))}
+
+
+@router.post("/v2/key/info", summary="How several keys stand")
+async def infos(request: Request, asked: SomeKeys) -> Json:
+    """Those that there are; of others nothing is said."""
+    desk = await desk_of(request)
+    there = await desk.records.get_many(Key, [id_of(key) for key in asked.keys])
+    seen = [key for key in there.values() if roles.fits(key, roles.seen_keys(desk.identity))]
+    told = await rows.shown_all(desk, seen)
+    return {"key": asked.keys, "info": [{"token": key.id, **row} for key, row in zip(seen, told, strict=True)]}
+
+
+@router.post("/key/health", summary="Does the key that is shown work?")
+async def key_health(request: Request) -> Json:
+    await desk_of(request)
+    return {"key": "healthy", "logging_callbacks": None}
 
 
 @router.get("/key/list", summary="Keys")
@@ -143,51 +107,86 @@ async def list_keys(
     key_hash: str | None = None,
     key_alias: str | None = None,
     return_full_object: bool = False,
+    substring_matching: bool = False,
+    sort_by: Literal["created_at", "updated_at", "key_alias", "expires", "max_budget"] = "created_at",
+    sort_order: Literal["asc", "desc"] = "desc",
 ) -> Json:
     """Their ids (SHA-256), newest first; with `return_full_object` all that is known of them but the key."""
     desk = await desk_of(request)
     given = {"user_id": user_id, "team_id": team_id, "organization_id": organization_id, "id": key_hash,
              "key_alias": key_alias}  # fmt: skip
     where = {name: storable(value) for name, value in given.items() if value is not None}
-    found = await desk.records.find(StoreQuery(Key, where=where, page=page, size=size))
-    keys = [{"token": key.id, **await _shown(desk, key)} if return_full_object else key.id for key in found.rows]
-    return {
-        "keys": keys,
-        "total_count": found.total,
-        "current_page": page,
-        "total_pages": -(-found.total // size),
-    }
+    contains = {"key_alias": where.pop("key_alias")} if substring_matching and key_alias is not None else {}
+    asked = StoreQuery(
+        Key, where, roles.seen_keys(desk.identity), contains, sort_by, sort_order == "desc", page=page, size=size
+    )
+    found = await desk.records.find(asked)
+    told = await rows.shown_all(desk, found.rows) if return_full_object else []
+    full = [{"token": key.id, **row} for key, row in zip(found.rows, told, strict=False)]
+    return rows.paged("keys", full or [key.id for key in found.rows], found.total, page, size)
+
+
+@router.get("/key/aliases", summary="Names of keys")
+async def aliases(
+    request: Request,
+    page: Annotated[int, Query(ge=1, le=10**6)] = 1,
+    size: Annotated[int, Query(ge=1, le=100)] = 50,
+    search: str | None = None,
+) -> Json:
+    desk = await desk_of(request)
+    contains = {"key_alias": storable(search or "")}
+    asked = StoreQuery(Key, {}, roles.seen_keys(desk.identity), contains, "key_alias", False, page, size)
+    found = await desk.records.find(asked)
+    return rows.paged("aliases", [key.key_alias for key in found.rows if key.key_alias], found.total, page, size)
 
 
 @router.post("/key/update", summary="Change a key")
 async def update(request: Request, asked: ChangedKey) -> Json:
     desk = await desk_of(request)
-    key = await _found(desk, id_of(asked.key))
-    values = {**_values(asked, desk.now), "updated_at": desk.now, "updated_by": desk.actor}
-    changed = replace(key, **values)
-    await _change(desk, [Update("key", key.id, values)], "updated", key.id, key, changed)
-    return {"key": asked.key, **await _shown(desk, changed)}
+    before = await _changeable(desk, id_of(asked.key))
+    after = await after_change(desk, before, asked)
+    await rows.write_all(desk, [rows.updated(desk, before, after)], "key")
+    return {"key": asked.key, **await rows.shown(desk, after)}
+
+
+@router.post("/key/bulk_update", summary="Change several keys")
+async def bulk_update(request: Request, asked: ChangedKeys) -> Json:
+    """Each for itself: those that are refused are named, the others are changed."""
+    done: list[Json] = []
+    refused: list[Json] = []
+    for one in asked.keys:
+        try:
+            done.append({"key": one.key, "key_info": await update(request, one)})
+        except ProxyError as error:
+            refused.append({"key": one.key, "failed_reason": error.message})
+    return {"total_requested": len(asked.keys), "successful_updates": done, "failed_updates": refused}
 
 
 @router.post("/key/delete", summary="End keys for good")
 async def delete(request: Request, asked: SomeKeys) -> Json:
     """All of them or, if one is not there, none."""
     desk = await desk_of(request)
-    named = await desk.records.find(
-        StoreQuery(Key, where={"key_alias": [storable(alias) for alias in asked.key_aliases]}, size=1000)
-    )
-    missing = set(asked.key_aliases) - {key.key_alias for key in named.rows}
-    if missing:
-        raise ProxyError(404, f"no key has the alias {sorted(missing)[0]}", "not_found_error", "key_aliases")
-    ids = list(dict.fromkeys([*map(id_of, asked.keys), *(key.id for key in named.rows)]))
+    wanted = roles.ended_keys(desk.identity)
+    aliased = await _aliased(desk, asked.key_aliases)
+    ids = list(dict.fromkeys([*map(id_of, asked.keys), *(key.id for key in aliased)]))
     if not ids:
         raise ProxyError(400, "keys or key_aliases is missing", param="keys")
-    audits = [desk.audit("deleted", "key", id) for id in ids]
-    await _write(desk, [Delete("key", id) for id in ids], audits)
+    ended = [await rows.changeable(desk, Key, id, "keys", roles.seen_keys(desk.identity), wanted) for id in ids]
+    await rows.write_all(desk, [rows.deleted(desk, key) for key in ended], "keys")
     return {"deleted_keys": [*asked.keys, *asked.key_aliases]}
 
 
-@router.post("/key/block", summary="Let a key rest")
+async def _aliased(desk: Desk, names: list[str]) -> list[Key]:
+    """The keys of these names. Raises ProxyError 404 if one is not among what the asker sees."""
+    where = {"key_alias": [storable(name) for name in names]}
+    found = await desk.records.find(StoreQuery(Key, where, roles.seen_keys(desk.identity), size=1000))
+    missing = set(names) - {key.key_alias for key in found.rows}
+    if missing:
+        raise ProxyError(404, f"no key has the alias {sorted(missing)[0]}", "not_found_error", "key_aliases")
+    return list(found.rows)
+
+
+@router.post("/key/block", summary="Refuse a key's calls")
 async def block(request: Request, asked: OneKey) -> Json:
     return await _set_blocked(request, asked.key, True)
 
@@ -195,6 +194,14 @@ async def block(request: Request, asked: OneKey) -> Json:
 @router.post("/key/unblock", summary="Let it work again")
 async def unblock(request: Request, asked: OneKey) -> Json:
     return await _set_blocked(request, asked.key, False)
+
+
+@router.post("/key/regenerate", summary="A new key in an old one's place")
+async def regenerate_named(request: Request, asked: Regenerated) -> Json:
+    """As `/key/{key}/regenerate`, with the old key in the body."""
+    if not asked.key:
+        raise ProxyError(400, "key is missing", param="key")
+    return await regenerate(request, asked.key, asked)
 
 
 @router.post("/key/{key}/regenerate", summary="A new key in an old one's place")
@@ -205,115 +212,55 @@ async def regenerate(request: Request, key: str, asked: Regenerated | None = Non
     """
     desk = await desk_of(request)
     asked = asked or Regenerated()
-    old = await _found(desk, id_of(key))
-    plain = _own_or_new(asked.new_key)
-    sent = asked.model_dump(include=asked.model_fields_set - {"new_key", "grace_period"})
-    new = replace(
-        old,
-        id=id_of(plain),
-        key_name=f"sk-...{plain[-4:]}",
-        created_at=desk.now,
-        updated_at=desk.now,
-        **_values(KeyFields(**sent), desk.now),
-    )
-    last: Change = Delete("key", old.id)
-    if asked.grace_period:
-        until = desk.now + seconds(asked.grace_period, "grace_period") * 1000
-        ends = until if old.expires is None else min(until, old.expires)
-        last = Update("key", old.id, {"expires": ends, "replaced_by": new.id, "key_alias": None})
-    await _change(desk, [last, Insert(new)], "regenerated", old.id, old, new)
-    return {**await _shown(desk, new), "key": plain, "token": new.id, "token_id": new.id}
+    old = await _changeable(desk, id_of(key))
+    after = await after_change(desk, old, asked)
+    if old.id != desk.identity.key:
+        await bounds.check(desk, {**rows.plain(after), "models": after.models, "allowed_routes": after.allowed_routes})
+    plain = own_or_new(asked.new_key)
+    named: Json = {"id": id_of(plain), "key_name": f"sk-...{plain[-4:]}"}
+    new = replace(after, **{**rows.stamps(desk), **named, "created_by": old.created_by})
+    ended = _ended(desk, old, new, asked.grace_period)
+    audit = desk.audit("regenerated", "key", old.id, rows.plain(old), rows.plain(new))
+    await rows.write_all(desk, [(ended, audit), rows.created(desk, new)], "key")
+    return await revealed(desk, plain, new)
+
+
+def _ended(desk: Desk, old: Key, new: Key, grace_period: str | None) -> Change:
+    if not grace_period:
+        return rows.deleted(desk, old)[0]
+    until = desk.now + seconds(grace_period, "grace_period") * 1000
+    ends = until if old.expires is None else min(until, old.expires)
+    return Update("key", old.id, {"expires": ends, "replaced_by": new.id, "key_alias": None})
+
+
+@router.post("/key/{key}/reset_spend", summary="What a key has spent counts no longer")
+async def reset_spend(request: Request, key: str, asked: Reset | None = None) -> Json:
+    """For its budget: the log keeps every call."""
+    desk = await desk_of(request)
+    before = await _changeable(desk, id_of(key))
+    after = replace(before, budget_started_at=desk.now)
+    await rows.write_all(desk, [rows.updated(desk, before, after)], "key")
+    return {"key": key, **await rows.shown(desk, after)}
 
 
 async def _set_blocked(request: Request, name: str, blocked: bool) -> Json:
     desk = await desk_of(request)
-    key = await _found(desk, id_of(name))
-    changed = replace(key, blocked=blocked, updated_at=desk.now, updated_by=desk.actor)
-    values = {"blocked": blocked, "updated_at": desk.now, "updated_by": desk.actor}
-    await _change(desk, [Update("key", key.id, values)], "blocked" if blocked else "unblocked", key.id, key, changed)
-    return {"token": key.id, **await _shown(desk, changed)}
+    before = await _changeable(desk, id_of(name))
+    after = replace(before, blocked=blocked)
+    await rows.write_all(desk, [rows.updated(desk, before, after, "blocked" if blocked else "unblocked")], "key")
+    return {"token": before.id, **await rows.shown(desk, after)}
 
 
-def id_of(key: str) -> str:
-    """A key's id: of a whole key its SHA-256, else it is taken for one."""
-    return sha256(key.encode(errors="replace")).hexdigest() if key.startswith("sk-") else storable(key)
+async def revealed(desk: Desk, plain: str, key: Key) -> Json:
+    """The one answer that has the key itself."""
+    return {**await rows.shown(desk, key), "key": plain, "token": key.id, "token_id": key.id}
 
 
-def _own_or_new(given: str | None) -> str:
-    if given is None:
-        return f"sk-{token_urlsafe(16)}"
-    if not given.startswith("sk-") or len(given) < 8 or not given.isascii() or not given.isprintable() or " " in given:
-        raise ProxyError(400, "a key begins with sk- and has at least 8 visible ASCII characters", param="key")
-    return given
+async def _seen(desk: Desk, id: str) -> Key:
+    return await rows.found(desk, Key, id, "key", roles.seen_keys(desk.identity))
 
 
-def _values(asked: KeyFields, now: Millis) -> Json:
-    """The fields that were sent, as a row has them. Raises ProxyError 400."""
-    values: Json = {}
-    for name in asked.model_fields_set & KeyFields.model_fields.keys():
-        value = getattr(asked, name)
-        if name == "duration":
-            values["expires"] = now + seconds(value, name) * 1000 if value and value != "-1" else None
-        elif name in _MONEY:
-            values[name] = None if value is None else int(Decimal(str(value)) * NANO)
-        else:
-            values[name] = tuple(value) if name in _TUPLES else value
-    if values.get("budget_duration") is not None:
-        seconds(values["budget_duration"], "budget_duration")
-    return values
-
-
-def seconds(duration: str, name: str) -> int:
-    try:
-        return seconds_of(duration)
-    except ValueError as error:
-        raise ProxyError(400, f"{name}: {error}", param=name) from None
-
-
-async def _found(desk: Desk, id: str) -> Key:
-    key = await desk.records.get(Key, id)
-    if key is None:
-        raise ProxyError(404, "Key not found", "not_found_error", "key")
-    return key
-
-
-async def _change(
-    desk: Desk, changes: list[Change], action: str, id: str, before: Key | None, after: Key | None
-) -> None:
-    await _write(desk, changes, [desk.audit(action, "key", id, _plain(before), _plain(after))])
-
-
-async def _write(desk: Desk, changes: list[Change], audits: list[Audit]) -> None:
-    try:
-        await desk.records.change(changes, audits)
-    except Taken as error:
-        raise ProxyError(400, str(error) if error.name != "id" else "this key exists already", param="key") from None
-    except Missing:
-        raise ProxyError(404, "Key not found", "not_found_error", "key") from None
-    await desk.changed()
-
-
-def _plain(key: Key | None) -> Json | None:
-    """What the audit log keeps."""
-    return None if key is None else {name: getattr(key, name) for name in (*_KEPT, *_MONEY, "expires")}
-
-
-_KEPT: Final = (
-    "key_alias", "key_name", "models", "user_id", "team_id", "organization_id", "tpm_limit", "rpm_limit",
-    "max_parallel_requests", "budget_duration", "metadata", "aliases", "tags", "blocked", "allowed_routes",
-    "model_tpm_limit", "model_rpm_limit", "created_by", "updated_by", "budget_id",
-)  # fmt: skip
-
-
-async def _shown(desk: Desk, key: Key) -> Json:
-    """A key as its callers see it: dollars, ISO times, and what it has spent in the current budget period."""
-    start, end = period(key.budget_duration, desk.now, ZoneInfo(desk.time_zone), key.budget_started_at)
-    return {
-        **{name: getattr(key, name) for name in _KEPT},
-        **{name: None if (nano := getattr(key, name)) is None else dollars(nano) for name in sorted(_MONEY)},
-        "spend": dollars(await desk.spent(f"key:{key.id}", start)),
-        "expires": iso(key.expires),
-        "budget_reset_at": iso(end),
-        "created_at": iso(key.created_at),
-        "updated_at": iso(key.updated_at),
-    }
+async def _changeable(desk: Desk, id: str) -> Key:
+    return await rows.changeable(
+        desk, Key, id, "key", roles.seen_keys(desk.identity), roles.changed_keys(desk.identity)
+    )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from litellm.catalog.cost import NANO, dollars
 from litellm.proxy.admin.desk import Desk, iso
-from litellm.proxy.admin.keys import Count, Dollars, Name, Object, seconds
+from litellm.proxy.admin.fields import Count, Dollars, Name, Object, seconds
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.shelf import shown
 from litellm.proxy.spend.periods import period

@@ -16,6 +16,7 @@ from litellm.proxy.admin.window import (
     Moment,
     PageNumber,
     asked,
+    bounded,
     dearest,
     moment,
     owners,
@@ -63,6 +64,7 @@ async def logs(
     """
     desk = await desk_of(request)
     query = asked(start_date, end_date, api_key=api_key, user_id=user_id, team_id=team_id, request_id=request_id)
+    query = bounded(desk, query)
     if summarize and start_date and end_date and request_id is None:
         return await _by_day(desk, query)
     rows, _ = await desk.ledger.log(replace(query, page=page, size=page_size))
@@ -122,7 +124,7 @@ async def page_of_logs(
         page=page,
         size=page_size,
     )
-    rows, total = await desk.ledger.log(query)
+    rows, total = await desk.ledger.log(bounded(desk, query))
     return {"data": [_shown(row) for row in rows], **pages(total, page, page_size)}
 
 

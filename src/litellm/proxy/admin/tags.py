@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from litellm.proxy.admin import answers, limited, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
-from litellm.proxy.admin.keys import Name, Text
+from litellm.proxy.admin.fields import Name, Text
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import Tag
 from litellm.types.calls import Json

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from litellm.catalog.cost import dollars
 from litellm.proxy.admin import answers, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
-from litellm.proxy.admin.keys import Text
+from litellm.proxy.admin.fields import Text
 from litellm.proxy.admin.window import (
     Day,
     Limit,

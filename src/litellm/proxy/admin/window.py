@@ -1,5 +1,6 @@
 """Which days and whose calls a question about spend is about."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -7,8 +8,9 @@ from fastapi import Query
 from pydantic import Field
 
 from litellm.catalog.cost import dollars
+from litellm.proxy.admin import roles
 from litellm.proxy.admin.desk import Desk
-from litellm.proxy.admin.keys import id_of
+from litellm.proxy.admin.key_rows import id_of
 from litellm.proxy.errors import ProxyError
 from litellm.store.base import DaySpend, LogQuery
 from litellm.types.accounts import Millis, storable
@@ -63,6 +65,22 @@ def recent(desk: Desk, start: date | None, end: date | None, **given: str | None
         last = end or datetime.fromtimestamp(desk.now / 1000, UTC).date()
         start = last - timedelta(days=USUAL_DAYS - 1) if last.year > 1970 else last
     return asked(start, end, **given)
+
+
+def bounded(desk: Desk, query: LogQuery) -> LogQuery:
+    """Narrowed to the rows that the asker may see: none, if others' were asked for."""
+    where = dict(query.where)
+    team, organization = _only(where.get("team_id")), _only(where.get("organization_id"))
+    for name, value in roles.visible_spend(desk.identity, team, organization).items():
+        given = where.get(name, value)
+        where[name] = value if given == value or (isinstance(given, tuple) and value in given) else ()
+    return replace(query, where=where)
+
+
+def _only(value: Any) -> str | None:
+    """Of one name, or a list of one, the name."""
+    name: Any = value[0] if isinstance(value, tuple) and len(value) == 1 else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return name if isinstance(name, str) else None
 
 
 _NAMES: Final = {"api_key": "key", "customer_id": "end_user", "internal_user_id": "user_id", "request_id": "call_id"}

@@ -101,6 +101,8 @@ class KeyBook:
         self._decoded: OrderedDict[bytes, Identity] = OrderedDict()
         self._rows: dict[str, dict[str, Any]] = {KIND_OF[kind]: {} for kind in _KINDS}
         self._followers = {KIND_OF[kind]: follower for follower in followers for kind in follower.kinds}
+        self._memberships: dict[str, dict[str, Member]] = {}
+        """User's id -> their memberships by id."""
         self._version = 0
         self.current_at = 0
         """When the feed was last heard of, in milliseconds."""
@@ -118,7 +120,8 @@ class KeyBook:
         version = await self._records.version()  # what changes meanwhile comes once more, in the feed
         for kind in _KINDS:
             async for page in self._records.scan(kind):
-                self._rows[KIND_OF[kind]].update((row.id, row) for row in page)
+                for row in page:
+                    self._keep(row)
         async for page in self._records.scan(Key):
             for key in page:
                 self._packed[bytes.fromhex(key.id)] = pack(key)
@@ -157,8 +160,10 @@ class KeyBook:
         if packed is None:
             return None
         rows = self._rows
-        referred = Rows(rows["user"], rows["team"], rows["organization"], rows["member"], rows["budget"])
-        made = self._decoded[digest] = identity(unpack(packed), referred, self.groups, self._clock(), self._zone)
+        key = unpack(packed)
+        mine = {key.user_id or "": self._memberships.get(key.user_id or "", {}).values()}
+        referred = Rows(rows["user"], rows["team"], rows["organization"], rows["member"], rows["budget"], mine)
+        made = self._decoded[digest] = identity(key, referred, self.groups, self._clock(), self._zone)
         if len(self._decoded) > MAX_DECODED:
             self._decoded.popitem(last=False)
         return made
@@ -244,10 +249,15 @@ class KeyBook:
             self._decoded.pop(digest, None)
             self._unknown.pop(digest, None)
         elif KIND_OF[type(row)] in self._rows:
-            self._rows[KIND_OF[type(row)]][row.id] = row
+            self._keep(row)
             self._decoded.clear()  # which keys refer to it is found out when they are next shown
         elif KIND_OF[type(row)] in self._followers:
             self._followers[KIND_OF[type(row)]].put(row)
+
+    def _keep(self, row: Row) -> None:
+        self._rows[KIND_OF[type(row)]][row.id] = row
+        if isinstance(row, Member):
+            self._memberships.setdefault(row.user_id, {})[row.id] = row
 
     def _remove(self, kind: str, id: str) -> None:
         if kind == "key":
@@ -255,7 +265,9 @@ class KeyBook:
             self._packed.pop(digest, None)
             self._decoded.pop(digest, None)
         elif kind in self._rows:
-            self._rows[kind].pop(id, None)
+            gone = self._rows[kind].pop(id, None)
+            if isinstance(gone, Member):
+                self._memberships[gone.user_id].pop(id, None)
             self._decoded.clear()
         elif kind in self._followers:
             self._followers[kind].remove(kind, id)

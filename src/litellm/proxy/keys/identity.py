@@ -1,11 +1,12 @@
 """Who is calling: a key with all that follows from its rows, worked out once and kept until something of it changes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from litellm.proxy.keys.access import ALL_TEAM, Access, Groups, Rule, rule
+from litellm.proxy.keys.reach import Reach, reach
 from litellm.proxy.limits.base import Scope
 from litellm.proxy.spend.periods import period
 from litellm.types.accounts import Budget, Key, Limited, Member, Millis, Organization, Role, Team, User, member_id
@@ -35,6 +36,7 @@ class Identity:
     metadata: Json = field(default_factory=dict[str, Any])
     by_model: Mapping[str, tuple[Scope, ...]] = field(default_factory=dict[str, tuple[Scope, ...]])
     """Limits that hold for one model only."""
+    reach: Reach = field(default_factory=Reach)
 
     @property
     def is_admin(self) -> bool:
@@ -58,6 +60,8 @@ class Rows:
     organizations: Mapping[str, Organization]
     members: Mapping[str, Member]
     budgets: Mapping[str, Budget]
+    memberships: Mapping[str, Collection[Member]] = field(default_factory=dict[str, Collection[Member]])
+    """The same members, by their user's id."""
 
 
 def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = UTC) -> Identity:
@@ -83,7 +87,7 @@ def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = U
         access=_access(key, user, team, organization, groups),
         scopes=tuple(made.scopes),
         until=min(made.until, key.expires if key.expires is not None and key.expires > now else NEVER),
-        refusal=_refusal(key, team, now),
+        refusal=_refusal(key, now) or _refusal_of_owner(user, team, organization),
         key_alias=key.key_alias,
         user_id=key.user_id,
         team_id=key.team_id,
@@ -93,6 +97,7 @@ def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = U
         tags=key.tags,
         metadata=key.metadata,
         by_model=_by_model(key, team, now, zone),
+        reach=reach(key, user is not None, rows.memberships.get(key.user_id or "", ()), rows.teams),
     )
 
 
@@ -155,7 +160,7 @@ def _access(
     return Access(tuple(found for found in rules if found is not None))
 
 
-def _refusal(key: Key, team: Team | None, now: Millis) -> tuple[int, str, str] | None:
+def _refusal(key: Key, now: Millis) -> tuple[int, str, str] | None:
     if key.blocked:
         return (
             401,
@@ -164,8 +169,14 @@ def _refusal(key: Key, team: Team | None, now: Millis) -> tuple[int, str, str] |
         )
     if key.expires is not None and key.expires <= now:
         return 401, "Authentication Error - Expired Key.", "expired_key"
-    if team is not None and team.blocked:
-        return (401, f"Authentication Error, Team={team.id} is blocked. Update via `/team/unblock`.", "auth_error")
+    return None
+
+
+def _refusal_of_owner(*owners: Limited | None) -> tuple[int, str, str] | None:
+    for owner in owners:
+        if owner is not None and owner.blocked:
+            kind = type(owner).__name__
+            return 401, f"Authentication Error, {kind}={owner.id} is blocked. An admin may unblock it.", "auth_error"
     return None
 
 
