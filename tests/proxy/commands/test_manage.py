@@ -1,6 +1,7 @@
 """The management commands, against a gateway as a process; what is not built there yet, against fixed answers."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,14 @@ def test_a_key_from_its_making_to_its_end(gateway: Gateway, capsys: pytest.Captu
     )
     assert main(["spend", "total"]) == 0
     assert capsys.readouterr().out.split()[:2] == ["spend", "max_budget"]
-    assert isinstance(told("spend", "logs", "--size", "5"), list)
+    spent = ["--start-date", "2026-01-01", "--end-date", "2099-01-01"]
+    until = time.monotonic() + 30
+    while not (rows := told("spend", "logs", "--size", "5", *spent)) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert rows[0]["model"] == "demo", "calls, not their sums"
+    assert [day["api_keys"][0]["api_key"] for day in told("spend", "report", "--by", "api_key")] == [made["token"]]
+    assert main(["spend", "report"]) == 0
+    assert capsys.readouterr().out.split()[:3] == ["day", "of", "spend"]
     assert told("keys", "delete", key) == {"deleted_keys": [key]}
     assert main(["keys", "info", key]) == 1
     assert capsys.readouterr().err.endswith("answered 404: Key not found\n")

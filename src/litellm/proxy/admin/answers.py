@@ -167,8 +167,8 @@ class Call(_Answer):
     cache_key: None
     requester_ip_address: None
     messages: None
-    response: None
-    proxy_server_request: None
+    response: Json | str | None
+    proxy_server_request: Json | str | None
 
 
 class Calls(_Answer):

@@ -67,10 +67,12 @@ async def _all(path: Path | None) -> list[Finding]:
 def _secrets(config: "Config") -> Iterator[Finding]:
     if config.general_settings.master_key is None:
         yield Finding("master key", "warning", "none: the gateway listens on this machine only, for everybody on it")
-    if os.environ.get("LITELLM_SALT_KEY"):
+    from litellm.proxy.place import salt_of
+
+    if salt_of(config):
         yield Finding("salt", "ok", "LITELLM_SALT_KEY is set")
     else:
-        said = "LITELLM_SALT_KEY is not set: credentials of providers cannot be kept in the store"
+        said = "LITELLM_SALT_KEY is not set: the store takes no models with keys, and no credentials"
         yield Finding("salt", "warning", said)
 
 

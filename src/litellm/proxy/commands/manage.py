@@ -8,6 +8,7 @@ import os
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlencode
 
@@ -43,7 +44,8 @@ class Verb:
     options: tuple[Option, ...] = ()
     columns: tuple[str, ...] = ()
     rows: Callable[[Any], Rows] = field(default=lambda answer: [answer])
-    always: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    always: Callable[[], Mapping[str, Any]] = dict[str, Any]
+    """What is sent beside the options, and before them."""
 
 
 def _list(text: str) -> list[str]:
@@ -85,6 +87,11 @@ def _reported(answer: Any) -> Rows:
             spent = next((group[key] for key in ("total_spend", "spend", "total_cost") if key in group), None)
             found.append({"day": date, "of": name, "spend": spent})
     return found
+
+
+def _last_month() -> dict[str, Any]:
+    today = datetime.now(UTC).date()
+    return {"start_date": str(today - timedelta(days=30)), "end_date": str(today)}
 
 
 _SUMS: Final = frozenset({"total_spend", "spend", "total_cost", "metadata", "group_by_day"})
@@ -139,7 +146,7 @@ VERBS: Final[Mapping[str, Mapping[str, Verb]]] = {
                          ("key", "token", "key_alias", "expires")),
         "list": Verb("keys, newest first", "GET", "/key/list",
                      (*_PAGES, *_OF_KEY[:1], *_OF_KEY[3:5]), ("token", *_KEY_COLUMNS), _under("keys"),
-                     {"return_full_object": "true"}),
+                     lambda: {"return_full_object": "true"}),
         "info": Verb("how a key stands", "GET", "/key/info", _ONE, _KEY_COLUMNS, _under("info")),
         "update": Verb("change a key", "POST", "/key/update", (*_ONE, *_OF_KEY), _KEY_COLUMNS),
         "delete": Verb("end keys for good", "POST", "/key/delete",
@@ -169,15 +176,17 @@ VERBS: Final[Mapping[str, Mapping[str, Verb]]] = {
     },
     "spend": {
         "total": Verb("all that was ever spent", "GET", "/global/spend", (), ("spend", "max_budget")),
-        "report": Verb("sums by day", "GET", "/global/spend/report",
+        "report": Verb("sums by day, of the last 30 if nothing is said", "GET", "/global/spend/report",
                        (Option("--start-date", "2026-11-01"), Option("--end-date", "2026-11-30"),
-                        Option("--by", "team, customer, api_key", str, "group_by")), ("day", "of", "spend"), _reported),
+                        Option("--by", "team, customer, api_key", str, "group_by")),
+                       ("day", "of", "spend"), _reported, _last_month),
         "logs": Verb("calls, newest first", "GET", "/spend/logs",
                      (Option("--api-key", "of a key"), Option("--user-id", "of a user"),
                       Option("--team-id", "of a team"),
                       Option("--request-id", "one call"), Option("--start-date", "2026-11-01"),
                       Option("--end-date", "2026-11-30"), _PAGES[0],
-                      Option("--size", "rows on a page", int, "page_size")), _LOG_COLUMNS, _under("data")),
+                      Option("--size", "rows on a page", int, "page_size")), _LOG_COLUMNS, _under("data"),
+                     lambda: {"summarize": "false"}),
     },
 }  # fmt: skip
 
@@ -190,7 +199,7 @@ def run(noun: str, arguments: Sequence[str]) -> int:
         parser.error("what about them? " + ", ".join(VERBS[noun]))
     verb = VERBS[noun][given.verb]
     values = {option.sent_as: value for option in verb.options if (value := getattr(given, _dest(option))) is not None}
-    answer = _answered(verb, {**verb.always, **values}, given)
+    answer = _answered(verb, {**verb.always(), **values}, given)
     if answer is None:
         return FAILED
     if given.json:
