@@ -4,17 +4,19 @@ They outlive reloads and belong to one worker. Loaded (and with them SQLAlchemy)
 """
 
 import asyncio
-import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from litellm.proxy.config.load import Config
 from litellm.proxy.keys.book import KeyBook
+from litellm.proxy.limits.hostfile import HostFileError
 from litellm.proxy.limits.memory import MemoryLimiter
+from litellm.proxy.limits.shared import SharedLimiter
 from litellm.proxy.meter import Meter
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.place import data_dir_of, groups_of, salt_of, url_of
@@ -25,6 +27,7 @@ from litellm.proxy.spend.keeper import MEBIBYTE, Keeper
 from litellm.proxy.spend.mover import Mover
 from litellm.proxy.spend.prompts import Prompts
 from litellm.proxy.spend.upkeep import Upkeep
+from litellm.store.base import StoreError
 from litellm.store.database import Database, open_database
 from litellm.store.ledger import SqlLedger
 from litellm.store.records import SqlRecords
@@ -32,11 +35,12 @@ from litellm.store.seal import Seal
 from litellm.types.accounts import Millis, SpendRow
 
 JOURNAL: Final = "journal"
+LIMITS: Final = "limits"
 DEFAULT_JOURNAL_MB: Final = 1024
 DOWN_AFTER: Final = 10_000
 """Milliseconds without a word from the store, which is asked twice a second."""
 
-_log: Final = logging.getLogger("litellm.proxy")
+Recovered = Callable[[Sequence[SpendRow]], None]
 
 
 def now() -> Millis:
@@ -69,6 +73,8 @@ class Books:
         await self._mover.aclose()
         await self.upkeep.aclose()
         await asyncio.gather(*self._tasks)
+        if isinstance(self.meter.limiter, SharedLimiter):
+            self.meter.limiter.close()
         await self._database.aclose()
 
 
@@ -83,32 +89,51 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
         zone = ZoneInfo(general.budget_time_zone or "UTC")
         keys = KeyBook(records, now, groups_of(config.model_list), zone, [shelf])
         await keys.load()
+        limiter, recovered = _limiter(data_dir_of(config), worker)
         journal = Journal(data_dir_of(config) / JOURNAL)
     except BaseException:
         await database.aclose()
         raise
+    mover = Mover(journal, ledger, lambda: worker.admin, recovered)
+    keeper = _keeper(config, worker, metrics, journal, ledger, keys)
+    meter = Meter(limiter, keeper, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
+    await mover.begin()
+    prompts = Prompts(ledger)
+    retention = general.maximum_spend_logs_retention_period
+
+    def each_second() -> None:
+        keeper.retry()
+        if isinstance(limiter, SharedLimiter):
+            limiter.release_dead()
+        metrics.books(keeper.waiting, prompts.dropped)
+
+    upkeep = Upkeep(ledger, prompts, lambda: worker.admin, now, retention, each_second)
+    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
+    return Books(records, ledger, keys, meter, shelf, upkeep, database, keeper, mover, tasks)
+
+
+def _limiter(folder: Path, worker: Worker) -> tuple[MemoryLimiter | SharedLimiter, Recovered]:
+    """One process counts in memory, several in a file of theirs; and what is to be done about calls that never ended.
+
+    In memory nobody has counted those of a worker that died. In the file, what it had reserved counts as spent as soon
+    as it is found dead; and what an earlier run left behind is in the store before anything is counted (Mover.begin).
+    """
+    if worker.count > 1:
+        try:
+            return SharedLimiter(folder / LIMITS, monotonic), _nothing
+        except HostFileError as error:
+            raise StoreError(str(error)) from None
     limiter = MemoryLimiter(monotonic)
 
     def recovered(rows: Sequence[SpendRow]) -> None:
         for row in rows:
             limiter.charge(row.charged, row.spend or 0)
 
-    mover = Mover(journal, ledger, lambda: worker.admin, recovered)
-    keeper = _keeper(config, worker, metrics, journal, ledger, keys)
-    meter = Meter(limiter, keeper, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
-    await mover.move()
-    if worker.count > 1:
-        _log.warning("limits and budgets are counted by each of %d workers for itself", worker.count)
-    prompts = Prompts(ledger)
-    retention = general.maximum_spend_logs_retention_period
+    return limiter, recovered
 
-    def each_second() -> None:
-        keeper.retry()
-        metrics.books(keeper.waiting, prompts.dropped)
 
-    upkeep = Upkeep(ledger, prompts, lambda: worker.admin, now, retention, each_second)
-    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
-    return Books(records, ledger, keys, meter, shelf, upkeep, database, keeper, mover, tasks)
+def _nothing(rows: Sequence[SpendRow]) -> None:
+    pass
 
 
 def _keeper(

@@ -15,7 +15,7 @@ from litellm.proxy import prices
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.keys.identity import Identity
-from litellm.proxy.limits.base import Limiter, Refused, Scope, Standing, Ticket, Unloaded
+from litellm.proxy.limits.base import Crowded, Limiter, Refused, Scope, Standing, Ticket, Unloaded
 from litellm.proxy.spend.journal import JournalFull
 from litellm.proxy.spend.keeper import Keeper
 from litellm.proxy.spend.mover import Mover
@@ -127,17 +127,16 @@ class Meter:
 
     async def _reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano) -> Ticket:
         try:
-            return self.limiter.reserve(call_id, scopes, tokens, nano, self._strict)
-        except Unloaded as unloaded:
-            known = await self._load(unloaded.scopes)
+            try:
+                return self.limiter.reserve(call_id, scopes, tokens, nano, self._strict)
+            except Unloaded as unloaded:
+                known = await self._load(unloaded.scopes)
+            counted = [scope for scope in scopes if known(scope)]
+            return self.limiter.reserve(call_id, counted, tokens, nano, self._strict)
         except Refused as refused:
             raise _refusal(refused) from None
-        try:
-            return self.limiter.reserve(
-                call_id, [scope for scope in scopes if known(scope)], tokens, nano, self._strict
-            )
-        except Refused as refused:
-            raise _refusal(refused) from None
+        except Crowded as crowded:
+            raise ProxyError(503, f"No call is admitted: {crowded}", headers={"retry-after": "1"}) from None
 
     async def _load(self, scopes: Sequence[Scope]) -> Callable[[Scope], bool]:
         """What these have spent, the journal's part included; which scopes can be counted against then.

@@ -5,6 +5,7 @@ tried again, more and more slowly; the journal grows meanwhile.
 """
 
 import asyncio
+import fcntl
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -58,6 +59,19 @@ class Mover:
                 _log.warning("spend waits in the journal, the next try in %.0f s: %s", pause, error)
             except Exception:  # a background job's loop: it must go on, and nothing is lost while it does not
                 _log.exception("spend waits in the journal")
+
+    async def begin(self) -> None:
+        """At the start: what dead workers left is in the store when this returns, whoever moves it. Raises StoreDown.
+
+        One worker after the other: a file that somebody else is moving looks like that of a living one.
+        """
+        lock = os.open(self._journal.folder / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            async with self._moving:
+                await self._move_dead()
+        finally:
+            os.close(lock)
 
     async def move(self) -> None:
         """All there is now. Raises StoreDown."""
