@@ -76,9 +76,7 @@ class Router:
         while True:
             step = next_attempt(group, failures, policy, random())
             if step is None:
-                error = failures[-1].error
-                error.num_retries, error.max_retries = len(failures) - 1, policy.num_retries
-                raise error
+                raise _last(failures, policy)
             if step.pause:
                 await asyncio.sleep(step.pause)
             try:
@@ -89,3 +87,12 @@ class Router:
     def _policy_for(self, deployment: Deployment, num_retries: int | None) -> RetryPolicy:
         count = num_retries if num_retries is not None else deployment.max_retries
         return self.policy if count is None else RetryPolicy(count, self.policy.retry_after)
+
+
+def _last(failures: list[Failure], policy: RetryPolicy) -> e.LiteLLMError:
+    """The error to give up with. `failures` is emptied: a frame that holds an error which holds that frame, in its
+    traceback, would keep all that the call has brought until the collector comes."""
+    error = failures[-1].error
+    error.num_retries, error.max_retries = len(failures) - 1, policy.num_retries
+    failures.clear()
+    return error

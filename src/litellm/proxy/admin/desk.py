@@ -11,6 +11,7 @@ from fastapi import Request
 from litellm.proxy.admin.loading import IDENTITY
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import Identity
+from litellm.proxy.spend.journal import JournalError
 from litellm.store.base import Audit, Charge, Ledger, Records, StoreError
 from litellm.types.accounts import Millis, Nano
 from litellm.types.calls import Json
@@ -69,7 +70,7 @@ async def desk_of(request: Request) -> Desk:
     gateway: Gateway = request.app.state.gateway
     try:
         books = await gateway.open_books()
-    except StoreError as error:
+    except (StoreError, JournalError) as error:
         raise ProxyError(503, str(error), "no_db_connection") from None
     zone = gateway.snapshot.config.general_settings.budget_time_zone or "UTC"
     return Desk(request.scope[IDENTITY], books.records, books.ledger, books.meter.clock(), zone, books)

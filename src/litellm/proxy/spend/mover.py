@@ -65,7 +65,8 @@ class Mover:
 
         One worker after the other: a file that somebody else is moving looks like that of a living one.
         """
-        lock = os.open(self._journal.folder / "start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        folder = self._journal.folder
+        lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
             async with self._moving:
@@ -123,7 +124,10 @@ class Mover:
     async def _move_dead(self) -> None:
         own = {self._journal.path, *(path for path, _ in self._journal.ended)}
         for path in sorted(self._journal.folder.glob(f"*{SUFFIX}")):
-            release = None if path in own else files.take(path)
+            try:
+                release = None if path in own else files.take(path)
+            except FileNotFoundError:  # another worker was faster
+                continue
             if release is None:
                 continue
             try:
