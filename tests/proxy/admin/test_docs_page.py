@@ -89,7 +89,8 @@ def test_every_route_is_on_the_page(page: Page, gateway: Gateway) -> None:
     wanted = {f"{verb}{path}" for path, item in described.items() for verb in item}
     assert set(page.run("[...document.querySelectorAll('.op')].map(op => op.id)")) == wanted
     assert text(page, "main h2").split("|") == [
-        "inference", "models", "keys", "users", "teams", "organizations", "spend", "health", "docs",
+        "inference", "models", "model management", "credentials", "keys", "users", "teams", "organizations",
+        "customers", "budgets", "tags", "spend", "audit", "health", "docs",
     ]  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def spent(
     with Gateway(config(shared_upstream, "m", "n", **general), folder) as gateway:
         bad = {"model": "openai/status-500", "api_base": shared_upstream.base_url, "api_key": "os.environ/PATH"}
         post(gateway, "/model/new", {"model_name": "bad", "litellm_params": bad})
+        post(gateway, "/team/new", {"team_id": "t1"})
         first = post(gateway, "/key/generate", {"key_alias": "one", "user_id": "u1", "team_id": "t1", "tags": ["a"]})
         other = post(gateway, "/key/generate", {"user_id": "u2"})
         more = {"user": "c1", "metadata": {"tags": ["b"]}}
