@@ -170,8 +170,16 @@ def _check(identity: Identity, ask: Ask, path: str) -> None:
     identity.access.check(ask.model)
 
 
+_NOBODY: Final = Wanted()
+_SAYING: Final = frozenset(
+    {b"x-litellm-end-user-id", b"x-litellm-customer-id", b"x-litellm-tags", b"x-litellm-session-id"}
+)
+
+
 def _wanted(exchange: Exchange, ask: Ask, identity: Identity) -> Wanted:
     """Whom a call is for, by its headers, its `user` and its metadata."""
+    if ask.metadata is None and not identity.tags and "user" not in ask.params and _SAYING.isdisjoint(exchange.fields):
+        return _NOBODY
     metadata = ask.metadata or {}
     said = exchange.header(b"x-litellm-end-user-id") or exchange.header(b"x-litellm-customer-id")
     user = said or ask.params.get("user")
