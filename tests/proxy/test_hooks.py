@@ -36,6 +36,8 @@ class Hooks(CustomLogger):
         word = said(data)
         if word == "text":
             return "I may not say"
+        if word == "cut":
+            return "I may never say"
         if word == "refuse":
             raise HTTPException(403, {"error": "not that word"}, {"Retry-After": "7"})
         if word == "returned":
@@ -76,6 +78,10 @@ class Streams(CustomLogger):
             if chunk.choices and chunk.choices[0].delta.content:
                 chunk.choices[0].delta.content = chunk.choices[0].delta.content.upper()
             yield chunk
+
+    async def async_post_call_streaming_hook(self, user_api_key_dict, response):
+        if response.startswith("I MAY NEVER"):
+            return 'data: {"error": {"message": "enough"}}'
 
 class Guard(CustomGuardrail):
     async def async_pre_call_hook(self, user_api_key_dict, cache, data, call_type):
@@ -170,6 +176,8 @@ def test_hooks(gateway: Gateway, upstream: UpstreamThread, tmp_path: Path) -> No
     assert streamed(body) == streamed(body).upper() != "" and plain
     body = ask(gateway, "stop", stream=True)[1]
     assert b"no further" in body and b"[DONE]" not in body
+    body = ask(gateway, "cut", stream=True)[1]
+    assert b'"enough"' in body and b"[DONE]" not in body
     assert b'"error"' in ask(gateway, "hi", "up/bad-json-event", stream=True)[1]
     assert ask(gateway, "", path="embeddings", input="hi")[0] == 200
     assert gateway.stop() == 0

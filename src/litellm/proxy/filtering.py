@@ -15,7 +15,7 @@ from litellm.engine.streams import EventStream
 from litellm.formats.sse import SSEDecoder
 from litellm.proxy import errors
 from litellm.proxy.exchange import Exchange
-from litellm.proxy.hooks import Passage, refusal
+from litellm.proxy.hooks import Passage, refusal, written
 from litellm.proxy.splice import DONE, Splicer
 from litellm.proxy.streaming import KEEPALIVE, cut_off
 
@@ -59,7 +59,7 @@ class FilteredRelay:
     async def _relay(self) -> None:
         try:
             async for chunk in self._passage.filtered(self._chunks()):
-                await self._write(b"data: %b\n\n" % _encoded(chunk))
+                await self._write(b"data: %b\n\n" % orjson.dumps(written(chunk)))
         except Exception as raised:  # the hooks are the user's code, which may fail in any way
             error = refusal(raised)
             if isinstance(error, e.LiteLLMError):
@@ -131,9 +131,3 @@ class FilteredRelay:
     def _finish(self, failure: e.LiteLLMError | None) -> None:
         self._ended, self._failure = True, failure
         self._arrived.put_nowait(None)
-
-
-def _encoded(chunk: Any) -> bytes:
-    if isinstance(chunk, str | bytes):
-        raise TypeError("a hook on streams yielded text: chunks are wanted")
-    return orjson.dumps(chunk.model_dump(exclude_none=True) if hasattr(chunk, "model_dump") else chunk)

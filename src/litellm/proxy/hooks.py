@@ -23,7 +23,7 @@ from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import Identity
 from litellm.types import utils as types
-from litellm.types.calls import Json, Op, as_object
+from litellm.types.calls import Json, Op, as_list, as_object
 from litellm.types.guardrails import GuardrailEventHooks
 from litellm.types.who import UserAPIKeyAuth
 
@@ -102,9 +102,10 @@ class Passage:
         """Whether the parts of a stream pass a hook."""
         return any(hook in self._at for hook in _STREAMING)
 
-    async def before(self, raw: bytes, model: str | None) -> bytes:
-        """The request's body as the hooks want it. `model` is the one that the address names, or the only one."""
+    async def before(self, raw: bytes, named: str | None, default: str | None) -> bytes:
+        """The request's body as the hooks want it. `named` is the model in the address, which wins over the body's."""
         self.data = data = body.parse(raw)
+        model = named or data.get("model") or default
         if model is not None:
             data["model"] = model
         data.setdefault("metadata", {})
@@ -162,10 +163,13 @@ class Passage:
         if not changers and "async_post_call_response_headers_hook" not in self._at:
             return wire, b""
         response: Any = _ANSWERS[self._op](wire)
+        unchanged = written(response) if changers else None
         for ask in changers:
             made = await _asked(ask(data=self.data, user_api_key_dict=self._who, response=response))
             response = response if made is None else made
-        return (_wire(response) if changers else wire), await self.lines(response)
+        if changers and (changed := written(response)) != unchanged:
+            wire = changed
+        return wire, await self.lines(response)
 
     async def lines(self, response: Any = None) -> bytes:
         """Header lines; of a stream before there is a response."""
@@ -188,9 +192,15 @@ class Passage:
         return chunks
 
     async def _each(self, ask: Callable[..., Any], chunks: Any) -> Any:
+        """Each chunk that has text, once a hook has seen the text so far. It may raise, or return an error event."""
+        text = ""
         async for chunk in chunks:
-            made = await _asked(ask(user_api_key_dict=self._who, response=chunk))
-            yield chunk if made is None else made
+            added = _text_of(chunk)
+            text += added
+            made = await _asked(ask(user_api_key_dict=self._who, response=text)) if added else None
+            if isinstance(made, str) and made.startswith(_ERROR_EVENT):
+                raise ProxyError(500, _message(made), "internal_server_error")
+            yield chunk
 
     async def failed(self, error: Exception) -> Exception:
         """What is to be told to the caller. A hook that fails itself is only logged, unless it says a status."""
@@ -254,6 +264,24 @@ def refusal(error: Exception) -> Exception:
     return error
 
 
+_ERROR_EVENT: Final = 'data: {"error":'
+
+
+def _message(event: str) -> str:
+    """What an error event, written by a hook, says."""
+    said = as_object(body.parse(event.removeprefix("data: ").encode()).get("error")) or {}
+    return str(said.get("message") or "the stream was stopped by a hook")
+
+
+def _text_of(chunk: Any) -> str:
+    """What a chunk adds to its first choice."""
+    choices = as_list((as_object(chunk) or written(chunk)).get("choices"))
+    choice = as_object(choices[0]) if choices else None
+    if choice is None:
+        return ""
+    return str((as_object(choice.get("delta")) or choice).get("text" if "text" in choice else "content") or "")
+
+
 def _status(error: Exception) -> int | None:
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) and 400 <= status < 600 else None
@@ -274,11 +302,15 @@ async def _asked(answer: Awaitable[Any]) -> Any:
         raise refusal(error) from error
 
 
-def _wire(response: Any) -> Json:
-    """What a hook made of an answer, as JSON. Raises TypeError for what is none."""
+def written(response: Any) -> Json:
+    """An answer or a chunk as JSON, with the nulls that clients look for. Raises TypeError for what is neither."""
     wire = as_object(response.model_dump(exclude_none=True) if hasattr(response, "model_dump") else response)
     if wire is None:
-        raise TypeError(f"async_post_call_success_hook returned a {type(response).__name__}")
+        raise TypeError(f"a hook gave a {type(response).__name__} for an answer")
+    for choice in map(as_object, as_list(wire.get("choices")) or ()):
+        if choice is not None:
+            choice.setdefault("finish_reason", None)
+            (as_object(choice.get("message")) or {}).setdefault("content", None)
     return wire
 
 

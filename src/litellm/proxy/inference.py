@@ -72,7 +72,7 @@ async def serve(
         raw = await exchange.body(snapshot.max_body)
     named = route.model or exchange.query("model")
     if snapshot.hooks is not None:
-        raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named)
+        raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
         named = None
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
