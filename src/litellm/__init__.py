@@ -33,6 +33,7 @@ _NAMES = {
             supports_pdf_input supports_prompt_caching supports_reasoning supports_response_schema
             supports_system_messages supports_tool_choice supports_url_context supports_vision supports_web_search
             validate_environment""",
+        "litellm.sdk.optional_params": "get_optional_params",
         "litellm.sdk.tokens": """
             create_pretrained_tokenizer create_tokenizer decode encode encoding token_counter trim_messages""",
         "litellm.exceptions": """
@@ -75,7 +76,7 @@ _NAMES = {
             aget_responses aimage_edit aimage_generation aimage_variation alist_batches alist_input_items amoderation
             anthropic_messages aocr arerank aresponses aretrieve_batch asearch aspeech atranscription cancel_batch
             cancel_responses create_batch create_file delete_responses disable_cache enable_cache file_content
-            file_delete file_list file_retrieve get_optional_params get_responses image_edit image_generation
+            file_delete file_list file_retrieve get_responses image_edit image_generation
             image_variation list_batches list_input_items moderation ocr rerank retrieve_batch search speech
             transcription update_cache""",
     }.items()

@@ -29,7 +29,7 @@ FUNCTIONS: Final[dict[str, Public]] = {
         image_generation image_edit image_variation transcription speech moderation rerank ocr search
         create_batch retrieve_batch list_batches cancel_batch create_file file_retrieve file_delete file_list
         file_content enable_cache disable_cache update_cache get_responses delete_responses cancel_responses
-        list_input_items anthropic_messages adapter_completion get_optional_params""",
+        list_input_items anthropic_messages adapter_completion""",
         """
         aresponses aimage_generation aimage_edit aimage_variation atranscription aspeech amoderation arerank aocr
         asearch acreate_batch aretrieve_batch alist_batches acancel_batch acreate_file afile_retrieve afile_delete
@@ -48,7 +48,6 @@ FUNCTIONS: Final[dict[str, Public]] = {
     ),
     "litellm.litellm_core_utils.litellm_logging": ("_extract_response_obj_and_hidden_params", ""),
     "litellm.llms.azure.common_utils": ("get_azure_ad_token get_azure_ad_token_from_oidc", ""),
-    "litellm.llms.custom_httpx.http_handler": ("get_async_httpx_client", ""),
     "litellm.llms.vertex_ai.common_utils": ("_get_gemini_url", ""),
     "litellm.llms.vertex_ai.gemini.transformation": ("_transform_request_body", ""),
 }
@@ -84,7 +83,6 @@ CLASSES: Final[dict[str, dict[str, Public]]] = {
     "litellm.llms.bedrock_mantle.common_utils": {
         "BedrockMantleAuthMixin": ("_resolve_bearer_token sign_request", ""),
     },
-    "litellm.llms.custom_httpx.http_handler": {"HTTPHandler": ("", ""), "AsyncHTTPHandler": ("", "")},
     "litellm.llms.databricks.common_utils": {"DatabricksBase": ("databricks_validate_environment", "")},
     "litellm.llms.gdc.chat.transformation": {"GDCGeminiConfig": ("", "")},
     "litellm.llms.openai.chat.gpt_transformation": {"OpenAIGPTConfig": ("validate_environment", "")},

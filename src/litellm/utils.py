@@ -13,6 +13,7 @@ __getattr__, __dir__ = names(
             supports_pdf_input supports_prompt_caching supports_reasoning supports_response_schema
             supports_system_messages supports_tool_choice supports_url_context supports_vision supports_web_search
             validate_environment""",
+        "litellm.sdk.optional_params": "get_optional_params",
         "litellm.sdk.tokens": "create_pretrained_tokenizer create_tokenizer decode encode token_counter trim_messages",
         "litellm.sdk.costs": "completion_cost cost_per_token",
         "litellm.sdk.streaming": "CustomStreamWrapper",
@@ -31,6 +32,6 @@ __getattr__, __dir__ = names(
             APIConnectionError APIError AuthenticationError BadRequestError BudgetExceededError
             ContentPolicyViolationError ContextWindowExceededError NotFoundError OpenAIError RateLimitError
             ServiceUnavailableError Timeout UnprocessableEntityError UnsupportedParamsError""",
-        "litellm.unbuilt": "ProviderConfigManager get_optional_params",
+        "litellm.unbuilt": "ProviderConfigManager",
     },
 )

@@ -32,6 +32,8 @@ BROAD = {
     "integrations/custom_batch_logger.py": "a loop that sends batches by a subclass's code outlives what that raises",
     "engine/streams.py": "closes the stream of a caller who has gone",
     "proxy/admin/app.py": "what a route raised travels past Starlette's own error page to the gateway's",
+    "proxy/hooks.py": "a user's hook may raise anything: it refuses the request, with its own status if it has one",
+    "proxy/filtering.py": "a user's hook on streams may raise anything: the caller gets an error event",
     "proxy/app.py": "the gateway's error page: a defect of ours is a logged 500, never a dead connection",
     "proxy/connection.py": "the outermost edge of a connection: nothing may leave it open or end the server",
     "proxy/server.py": "a new configuration may fail in any way; the old one goes on serving",

@@ -20,7 +20,7 @@ FUNCTIONS = """
     litellm.arerank litellm.aresponses litellm.aretrieve_batch litellm.asearch litellm.aspeech litellm.atranscription
     litellm.cancel_batch litellm.cancel_responses litellm.create_batch litellm.create_file litellm.delete_responses
     litellm.disable_cache litellm.enable_cache litellm.file_content litellm.file_delete litellm.file_list
-    litellm.file_retrieve litellm.get_optional_params litellm.get_responses litellm.image_edit litellm.image_generation
+    litellm.file_retrieve litellm.get_responses litellm.image_edit litellm.image_generation
     litellm.image_variation litellm.list_batches litellm.list_input_items litellm.moderation litellm.ocr litellm.rerank
     litellm.retrieve_batch litellm.search litellm.speech litellm.transcription litellm.update_cache
     litellm.anthropic_interface.messages.acreate litellm.anthropic_interface.messages.create
@@ -28,7 +28,7 @@ FUNCTIONS = """
     litellm.google_genai.generate_content litellm.google_genai.generate_content_stream
     litellm.litellm_core_utils.litellm_logging._extract_response_obj_and_hidden_params
     litellm.llms.azure.common_utils.get_azure_ad_token litellm.llms.azure.common_utils.get_azure_ad_token_from_oidc
-    litellm.llms.custom_httpx.http_handler.get_async_httpx_client litellm.llms.vertex_ai.common_utils._get_gemini_url
+    litellm.llms.vertex_ai.common_utils._get_gemini_url
     litellm.llms.vertex_ai.gemini.transformation._transform_request_body litellm.main.responses_api_bridge_check
     litellm.responses.main.responses
     litellm.videos.avideo_content litellm.videos.avideo_generation litellm.videos.avideo_list
@@ -44,7 +44,6 @@ CLASSES = """
     litellm.llms.azure.common_utils.BaseAzureLLM litellm.llms.azure.completion.handler.AzureTextCompletion
     litellm.llms.azure_ai.chat.transformation.AzureAIStudioConfig litellm.llms.bedrock.common_utils.BedrockModelInfo
     litellm.llms.bedrock_mantle.common_utils.BedrockMantleAuthMixin
-    litellm.llms.custom_httpx.http_handler.AsyncHTTPHandler litellm.llms.custom_httpx.http_handler.HTTPHandler
     litellm.llms.databricks.common_utils.DatabricksBase litellm.llms.gdc.chat.transformation.GDCGeminiConfig
     litellm.llms.openai.chat.gpt_transformation.OpenAIGPTConfig litellm.llms.openai.common_utils.BaseOpenAILLM
     litellm.llms.openai.completion.handler.OpenAITextCompletion litellm.llms.openai.openai.OpenAIChatCompletion

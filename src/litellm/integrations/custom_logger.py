@@ -63,7 +63,9 @@ class CustomLogger:
     ) -> None:
         """As `log_failure_event`."""
 
-    # The gateway's requests. `user_api_key_dict` says who asks, `data` is the request's body.
+    # The gateway's requests. `user_api_key_dict` says who asks (`types/who.py`), `data` is the request's body, `cache`
+    # is None. What is raised refuses the request: with its own `status_code`, if it has one. A config that names a
+    # callback with one of the last three is refused, for they are not called yet.
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
@@ -83,10 +85,11 @@ class CustomLogger:
         user_api_key_dict: Any,
         traceback_str: str | None = None,
     ) -> Any:
-        """Before an error goes out: return another one to send."""
+        """Before an error goes out as the answer: return or raise another one, with a `status_code`."""
 
     async def async_post_call_streaming_hook(self, user_api_key_dict: Any, response: str) -> Any:
-        """Before a part of a stream goes out."""
+        """Before a part of a stream goes out. `response` is the text so far: raise, or return an error event
+        (`data: {"error": {"message": ...}}`), to end the stream there."""
 
     async def async_post_call_streaming_iterator_hook(
         self, user_api_key_dict: Any, response: Any, request_data: dict[str, Any]
@@ -98,7 +101,7 @@ class CustomLogger:
     async def async_post_call_response_headers_hook(
         self, data: dict[str, Any], user_api_key_dict: Any, response: Any, **kwargs: Any
     ) -> dict[str, str] | None:
-        """Further headers for the answer."""
+        """Further headers for the answer; of a stream before there is a `response`: it is None."""
 
     async def async_filter_deployments(
         self,

@@ -160,7 +160,9 @@ class Gateway:
         try:
             route = inference(exchange.path)
             if route is not None and exchange.method == "POST":
-                streaming = await serve(self.snapshot, exchange, route, self.metrics, self.books, self.guard)
+                snapshot = self.snapshot
+                serving = serve(snapshot, exchange, route, self.metrics, self.books, self.guard)
+                streaming = await (serving if snapshot.hooks is None else snapshot.hooks.watched(exchange, serving))
                 if streaming is not None:
                     await streaming()
             else:

@@ -4,7 +4,6 @@ A name with a dot is an object, `module.instance`: the module is a file beside t
 (`hooks/log.py` is `hooks.log`), or one that can be imported. A file is run once, and again after it has changed.
 """
 
-import logging
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -22,12 +21,12 @@ from litellm.engine.standard import usage_of
 from litellm.integrations.custom_logger import GATEWAY_HOOKS, overrides
 from litellm.proxy import prices
 from litellm.proxy.config.load import Config
+from litellm.proxy.hooks import CALLED, Hooks
+from litellm.proxy.hooks import gather as gather_hooks
 from litellm.router.deployments import Deployment
 from litellm.router.told import Telling
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op, Target
-
-_log: Final = logging.getLogger("litellm.proxy")
 
 _EVERYTHING: Final[tuple[Moment, ...]] = ("input", "post", "success", "failure")
 _MOMENTS: Final[dict[str, tuple[Moment, ...]]] = {
@@ -36,14 +35,6 @@ _MOMENTS: Final[dict[str, tuple[Moment, ...]]] = {
     "success_callback": ("post", "success"),
     "failure_callback": ("failure",),
 }
-
-# Hooks that decide whether and how a request is served: to leave one out unasked would be to fail open.
-_DECISIVE: Final = frozenset(
-    {
-        "async_pre_call_hook", "async_moderation_hook", "async_filter_deployments", "async_pre_routing_hook",
-        "async_pre_call_deployment_hook",
-    }
-)  # fmt: skip
 
 
 class ObjectError(ValueError):
@@ -59,6 +50,13 @@ def telling(config: Config) -> Telling | None:
     ]
     listeners = gather(lists, asynchronous=True)
     return Telling(listeners, _price, bool(settings.turn_off_message_logging)) if listeners.at else None
+
+
+def hooks(config: Config) -> Hooks | None:
+    """None if no callback of the config stands in a request's way. Raises ObjectError."""
+    settings = config.litellm_settings
+    found = [_callback(setting, name, config) for setting in _MOMENTS for name in getattr(settings, setting) or ()]
+    return gather_hooks([callback for callback in found if is_logger(callback)])
 
 
 def custom_providers(config: Config) -> list[Json]:
@@ -90,11 +88,10 @@ def _callback(setting: str, name: str, config: Config) -> Any:
 
 
 def _refuse_what_would_not_be_asked(path: str, name: str, found: Any) -> None:
-    own = [hook for hook in GATEWAY_HOOKS if is_logger(found) and hasattr(found, hook) and overrides(found, hook)]
-    for hook in own:
-        if hook in _DECISIVE:
+    """To leave a hook out unasked would be to fail open."""
+    for hook in set(GATEWAY_HOOKS).difference(CALLED):
+        if is_logger(found) and hasattr(found, hook) and overrides(found, hook):
             raise ObjectError(f"{path}: {name} has {hook}, which this gateway does not call yet")
-        _log.warning("%s: %s has %s, which is not called yet", path, name, hook)
 
 
 def _object(path: str, name: str, config: Config) -> Any:

@@ -16,7 +16,8 @@ from litellm.proxy.connection import Exchange as ServerExchange
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import MASTER, Identity
 
-if TYPE_CHECKING:  # there is a charge only if there is a store
+if TYPE_CHECKING:  # there is a charge only if there is a store, a passage only if callbacks have hooks
+    from litellm.proxy.hooks import Passage
     from litellm.proxy.meter import Charge
     from litellm.proxy.spend.prompts import Kept
 
@@ -47,6 +48,7 @@ class Exchange(ServerExchange):
     overhead_seconds = 0.0  # ours, up to the status line
     identity: Identity = MASTER
     charge: "Charge | None" = None  # what the call costs whom, if there are books
+    passage: "Passage | None" = None
     kept: "Kept | None" = None  # what it says, if that is to be kept
 
     def named(self) -> str:

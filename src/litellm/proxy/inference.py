@@ -30,8 +30,10 @@ from litellm.router.router import Served
 from litellm.types.accounts import Wanted, storable
 from litellm.types.calls import Ask, Json, Op, as_list, as_object
 
-if TYPE_CHECKING:  # there are books only if there is a store
+if TYPE_CHECKING:  # there are books only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.books import Books
+    from litellm.proxy.filtering import FilteredRelay
+    from litellm.proxy.hooks import Passage
     from litellm.proxy.meter import Charge
 
 Streaming = Callable[[], Awaitable[None]]
@@ -69,6 +71,9 @@ async def serve(
     if raw is None:
         raw = await exchange.body(snapshot.max_body)
     named = route.model or exchange.query("model")
+    if snapshot.hooks is not None:
+        raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
+        named = None
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
     asked = ask.model
@@ -89,11 +94,13 @@ async def serve(
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
     if ask.stream:
-        streamed = await snapshot.router.stream(ask, group, retries)
+        opening = snapshot.router.stream(ask, group, retries)
+        streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
         make = Splicer if exchange.kept is None else exchange.kept.splicer
         splicer = make(asked, read.usage_wanted, streamed.result.decode)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
-    served = await snapshot.router.send(ask, group, retries)
+    sending = snapshot.router.send(ask, group, retries)
+    served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
     await _answer(exchange, served, asked, metrics)
     return None
 
@@ -117,6 +124,9 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
         if settling is not None:
             await settling
         costs += charge.lines()
+    if exchange.passage is not None:
+        wire, lines = await exchange.passage.answered(wire)
+        costs += lines
     body = orjson.dumps(wire)
     if exchange.kept is not None:
         exchange.kept.answered(body)
@@ -135,11 +145,15 @@ async def _stream(
     if charge is not None:
         charge.served_by(served.deployment, served.retries)
         lines, last = charge.lines(), partial(_bill, charge, served.deployment, splicer, stream.seconds)
+    passage = exchange.passage
+    if passage is not None:
+        lines += await passage.lines()
     fields = headers.of_call(
         headers.SSE, exchange, served.deployment, served.retries, stream.headers, perf_counter(), lines
     )
     try:
-        await Relay(exchange, stream, splicer, silence, last).run(fields)
+        relay = Relay if passage is None or not passage.on_streams else _filtered(passage)
+        await relay(exchange, stream, splicer, silence, last).run(fields)
     finally:
         if last is not None:
             last(CUT_OFF)
@@ -147,6 +161,13 @@ async def _stream(
             exchange.kept.ended()
         if splicer.usage:
             metrics.used(exchange.model, splicer.usage)
+
+
+def _filtered(passage: "Passage") -> "Callable[..., FilteredRelay]":
+    """Loaded for a config whose callbacks have hooks on streams."""
+    from litellm.proxy.filtering import FilteredRelay
+
+    return partial(FilteredRelay, passage)
 
 
 CUT_OFF: Final = "499 ClientDisconnected"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -26,6 +26,9 @@ from litellm.router.plan import RetryPolicy
 from litellm.router.router import Router
 from litellm.settings import Settings
 from litellm.types.calls import Json, Target
+
+if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
+    from litellm.proxy.hooks import Hooks
 
 DEFAULT_RETRIES: Final = 2
 DEFAULT_COMMIT_SECONDS: Final = 15.0
@@ -52,6 +55,7 @@ class Snapshot:
     entries: tuple[ModelEntry, ...] = ()
     """What was said of each of the router's deployments, in their order: by the config, then by the store."""
     left_out: tuple[LeftOut, ...] = ()
+    hooks: "Hooks | None" = None
 
 
 def build(
@@ -78,6 +82,7 @@ def build(
         version=version,
         entries=tuple(entry for entry, _ in served),
         left_out=left_out,
+        hooks=_callbacks().hooks(config) if config.litellm_settings.names_callbacks else None,
     )
 
 

@@ -95,7 +95,7 @@ class Relay:
         rest = splicer.flush() if error is None else b""
         if rest:
             self._write(rest)
-        problem = splicer.error or (None if splicer.ended_well else error or _cut_off())
+        problem = splicer.error or (None if splicer.ended_well else error or cut_off())
         if problem is not None:
             self._fail(problem)
             return
@@ -159,5 +159,5 @@ class Relay:
         self._stream.resume()
 
 
-def _cut_off() -> e.LiteLLMError:
+def cut_off() -> e.LiteLLMError:
     return e.APIConnectionError("the upstream ended the stream before the answer was complete")

@@ -6,6 +6,6 @@ __getattr__, __dir__ = names(
     __name__,
     {
         "litellm.types.clients": "httpxSpecialProvider",
-        "litellm.unbuilt": "AsyncHTTPHandler HTTPHandler get_async_httpx_client",
+        "litellm.sdk.http_handlers": "AsyncHTTPHandler HTTPHandler get_async_httpx_client",
     },
 )
