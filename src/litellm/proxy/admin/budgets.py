@@ -6,9 +6,9 @@ from uuid import uuid4
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import answers, limited, schemas
+from litellm.proxy.admin import answers, limited, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
-from litellm.proxy.admin.fields import Name
+from litellm.proxy.admin.fields import ModelBudget, Name
 from litellm.proxy.errors import ProxyError
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import KIND_OF, KINDS, Budget, Limited
@@ -18,7 +18,7 @@ router = APIRouter(tags=["budgets"], responses=schemas.INVALID)
 
 
 class BudgetFields(limited.LimitFields):
-    model_max_budget: dict[Name, limited.ModelBudget] = Field(
+    model_max_budget: dict[Name, ModelBudget] = Field(
         default={}, description="Model -> its own budget. Kept and shown; keys and teams have their own."
     )
 
@@ -45,8 +45,8 @@ _FIELDS: Final = tuple(BudgetFields.model_fields)
 @router.post("/budget/new", summary="Name some limits", **answers.of(answers.Budget))
 async def new(request: Request, asked: NewBudget) -> Json:
     desk = await desk_of(request)
-    row = Budget(id=asked.budget_id or str(uuid4()), **limited.row_values(asked, _FIELDS))
-    return limited.shown_budget(await limited.insert(desk, row, "budget_id"))
+    row = Budget(id=asked.budget_id or str(uuid4()), **limited.row_values(asked, Budget, _FIELDS))
+    return limited.shown_budget(await rows.insert(desk, row, "budget_id"))
 
 
 @router.post("/budget/info", summary="Some budgets", **answers.of(list[answers.Budget]))
@@ -73,19 +73,19 @@ async def list_budgets(
 async def update(request: Request, asked: ChangedBudget) -> Json:
     """It holds at once for all that share it."""
     desk = await desk_of(request)
-    row = await limited.found(desk, Budget, asked.budget_id, "budget_id")
-    return limited.shown_budget(await limited.update(desk, row, limited.row_values(asked, _FIELDS), "budget_id"))
+    row = await rows.found(desk, Budget, asked.budget_id, "budget_id")
+    return limited.shown_budget(await rows.update(desk, row, limited.row_values(asked, Budget, _FIELDS), "budget_id"))
 
 
 @router.post("/budget/delete", summary="Forget a budget", **answers.of(answers.Budget))
 async def delete(request: Request, asked: OneBudget) -> Json:
     """One that is in use stays: its rows would be without limits."""
     desk = await desk_of(request)
-    row = await limited.found(desk, Budget, asked.id, "id")
+    row = await rows.found(desk, Budget, asked.id, "id")
     users = await _users(desk, row.id)
     if users:
         raise ProxyError(400, f"budget {row.id!r} is in use: {users}", param="id")
-    await limited.delete(desk, [row], "id")
+    await rows.delete(desk, [row], "id")
     return limited.shown_budget(row)
 
 

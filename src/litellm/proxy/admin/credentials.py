@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import answers, limited, schemas
+from litellm.proxy.admin import answers, limited, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Name, Object
 from litellm.proxy.errors import ProxyError
@@ -39,7 +39,7 @@ async def new(request: Request, asked: NewCredential) -> Json:
     desk = await desk_of(request)
     values = _sealed(desk, asked.credential_name, asked.credential_values)
     row = Credential(id=asked.credential_name, values=values, info=asked.credential_info)
-    await limited.insert(desk, row, "credential_name")
+    await rows.insert(desk, row, "credential_name")
     return {"success": True, "message": "Credential created successfully"}
 
 
@@ -70,7 +70,7 @@ async def change(request: Request, name: str, asked: ChangedCredential) -> Json:
         "values": _merged(row.values, _sealed(desk, row.id, asked.credential_values)),
         "info": _merged(row.info, asked.credential_info),
     }
-    await limited.update(desk, row, values, "name")
+    await rows.update(desk, row, values, "name")
     return {"success": True, "message": "Credential updated successfully"}
 
 
@@ -82,7 +82,7 @@ async def delete(request: Request, name: str) -> Json:
     users = await _users(request, desk, row.id)
     if users:
         raise ProxyError(400, f"the credential {row.id!r} is in use by deployment {users[0]!r}", param="name")
-    await limited.delete(desk, [row], "name")
+    await rows.delete(desk, [row], "name")
     return {"success": True, "message": "Credential deleted successfully"}
 
 
@@ -97,7 +97,7 @@ async def _users(request: Request, desk: Desk, name: str) -> list[str]:
 
 
 async def _found(desk: Desk, name: str) -> Credential:
-    return await limited.found(desk, Credential, storable(name), "name")
+    return await rows.found(desk, Credential, storable(name), "name")
 
 
 def _sealed(desk: Desk, name: str, values: Json) -> Json:

@@ -9,11 +9,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import answers, limited, schemas
+from litellm.proxy.admin import answers, limited, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Name
 from litellm.proxy.errors import ProxyError
-from litellm.store.base import Change, Insert, Update
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import EndUser, storable
 from litellm.types.calls import Json
@@ -42,14 +41,14 @@ _FIELDS: Final = tuple(CustomerFields.model_fields)
 async def new(request: Request, asked: Customer) -> Json:
     """What somebody of this name has spent before counts."""
     desk = await desk_of(request)
-    values = limited.row_values(asked, _FIELDS)
+    values = limited.row_values(asked, EndUser, _FIELDS)
     await limited.check_budget(desk, values)
-    return await _one(desk, await limited.insert(desk, EndUser(id=asked.user_id, **values), "user_id"))
+    return await _one(desk, await rows.insert(desk, EndUser(id=asked.user_id, **values), "user_id"))
 
 
 async def info(request: Request, end_user_id: str) -> Json:
     desk = await desk_of(request)
-    return await _one(desk, await limited.found(desk, EndUser, storable(end_user_id), "end_user_id"))
+    return await _one(desk, await rows.found(desk, EndUser, storable(end_user_id), "end_user_id"))
 
 
 async def list_customers(
@@ -65,20 +64,20 @@ async def list_customers(
 
 async def update(request: Request, asked: Customer) -> Json:
     desk = await desk_of(request)
-    values = limited.row_values(asked, _FIELDS)
+    values = limited.row_values(asked, EndUser, _FIELDS)
     await limited.check_budget(desk, values)
-    row = await limited.found(desk, EndUser, asked.user_id, "user_id")
-    return await _one(desk, await limited.update(desk, row, values, "user_id"))
+    row = await rows.found(desk, EndUser, asked.user_id, "user_id")
+    return await _one(desk, await rows.update(desk, row, values, "user_id"))
 
 
 async def delete(request: Request, asked: SomeCustomers) -> Json:
     """All of them or, if one is not there, none. What they have spent stays in the log."""
     desk = await desk_of(request)
-    rows = await _all(desk, asked.user_ids)
-    await limited.delete(desk, rows, "user_ids")
+    found = await _all(desk, asked.user_ids)
+    await rows.delete(desk, found, "user_ids")
     return {
-        "deleted_customers": len(rows),
-        "message": f"Successfully deleted customers with ids: {[row.id for row in rows]}",
+        "deleted_customers": len(found),
+        "message": f"Successfully deleted customers with ids: {[row.id for row in found]}",
     }
 
 
@@ -95,17 +94,16 @@ async def unblock(request: Request, asked: SomeCustomers) -> Json:
 
 async def _set_blocked(desk: Desk, ids: list[str], blocked: bool) -> list[Json]:
     there = await desk.records.get_many(EndUser, ids)
-    changes: list[Change] = []
-    pairs: list[tuple[EndUser | None, EndUser]] = []
-    for id in dict.fromkeys(ids):
-        before = there.get(id)
-        after = replace(before or limited.fresh(desk, EndUser(id=id)), blocked=blocked, **limited.stamps(desk))
-        changes.append(
-            Update("end_user", id, {"blocked": blocked, **limited.stamps(desk)}) if before else Insert(after)
-        )
-        pairs.append((before, after))
-    await limited.change(desk, changes, "blocked" if blocked else "unblocked", pairs, "user_ids")
-    return await _shown(desk, [after for _, after in pairs])
+    made = [EndUser(id=id, **rows.stamps(desk)) for id in dict.fromkeys(ids) if id not in there]
+    befores = {**there, **{row.id: row for row in made}}
+    afters = [replace(befores[id], blocked=blocked) for id in dict.fromkeys(ids)]
+    action = "blocked" if blocked else "unblocked"
+    done = [
+        rows.updated(desk, there[after.id], after, action) if after.id in there else rows.created(desk, after)
+        for after in afters
+    ]
+    await rows.write_all(desk, done, "user_ids")
+    return await _shown(desk, afters)
 
 
 async def _all(desk: Desk, ids: list[str]) -> list[EndUser]:
@@ -122,7 +120,7 @@ async def _one(desk: Desk, row: EndUser) -> Json:
     return shown
 
 
-async def _shown(desk: Desk, rows: list[EndUser]) -> list[Json]:
+async def _shown(desk: Desk, customers: list[EndUser]) -> list[Json]:
     return [
         {
             "user_id": row.id,
@@ -132,7 +130,7 @@ async def _shown(desk: Desk, rows: list[EndUser]) -> list[Json]:
             "default_model": row.default_model,
             **stands,
         }
-        for row, stands in zip(rows, await limited.standing(desk, rows), strict=True)
+        for row, stands in zip(customers, await limited.standing(desk, customers), strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from litellm import exceptions as e
-from litellm.proxy.admin import answers, limited, schemas
+from litellm.proxy.admin import answers, limited, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Name, Object
 from litellm.proxy.errors import ProxyError
@@ -67,7 +67,7 @@ async def new(request: Request, asked: NewModel) -> Json:
         model_info=_without_id(asked.model_info),
     )
     _check(request, desk, row)
-    return _shown(await limited.insert(desk, row, "model_info.id"))
+    return _shown(await rows.insert(desk, row, "model_info.id"))
 
 
 @router.post("/model/update", summary="Change a deployment", **answers.of(answers.Model))
@@ -87,7 +87,7 @@ async def patch(request: Request, model_id: str, asked: ChangedModel) -> Json:
 @router.post("/model/delete", summary="Remove a deployment", **answers.of(answers.Message))
 async def delete(request: Request, asked: OneModel) -> Json:
     desk = await desk_of(request)
-    await limited.delete(desk, [await _found(request, desk, asked.id, "id")], "id")
+    await rows.delete(desk, [await _found(request, desk, asked.id, "id")], "id")
     return {"message": f"Model: {asked.id} deleted successfully"}
 
 
@@ -110,14 +110,14 @@ async def _update(request: Request, id: str, asked: ChangedModel, param: str) ->
         "model_info": _merged(row.model_info, _without_id(asked.model_info)),
     }
     _check(request, desk, replace(row, blocked=False, **values))
-    return _shown(await limited.update(desk, row, values, param))
+    return _shown(await rows.update(desk, row, values, param))
 
 
 async def _set_blocked(request: Request, id: str, blocked: bool) -> Json:
     desk = await desk_of(request)
     row = await _found(request, desk, id, "id")
     action = "blocked" if blocked else "unblocked"
-    return _shown(await limited.update(desk, row, {"blocked": blocked}, "id", action))
+    return _shown(await rows.update(desk, row, {"blocked": blocked}, "id", action))
 
 
 async def _found(request: Request, desk: Desk, id: str, param: str) -> Model:
@@ -128,7 +128,7 @@ async def _found(request: Request, desk: Desk, id: str, param: str) -> Model:
         raise ProxyError(
             400, f"{param}: {id} is in the config file: change it there, or add one with its id", param=param
         )
-    return row or await limited.found(desk, Model, id, param)
+    return row or await rows.found(desk, Model, id, param)
 
 
 def _sealed(desk: Desk, id: str, given: Json) -> Json:

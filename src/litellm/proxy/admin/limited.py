@@ -1,39 +1,25 @@
-"""Rows with limits of their own: end users, budgets, tags. What they may be given, how they are written and shown.
+"""Rows with limits of their own: end users, budgets, tags. What they may be given, and how they are shown.
 
 Money is dollars here and nano-dollars in a row; a period is the budget's, by the row's own duration or by that of the
 named budget it shares.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from litellm.catalog.cost import NANO, dollars
+from litellm.catalog.cost import dollars
 from litellm.proxy.admin.desk import Desk, iso
-from litellm.proxy.admin.fields import Count, Dollars, Name, Object, seconds
+from litellm.proxy.admin.fields import Count, Dollars, Name, Object, values_of
 from litellm.proxy.errors import ProxyError
-from litellm.proxy.shelf import shown
 from litellm.proxy.spend.periods import period
-from litellm.store.base import Change, Delete, Insert, Missing, Taken, Unstorable, Update
-from litellm.types.accounts import KIND_OF, Budget, Limited, Model, Row
+from litellm.types.accounts import KIND_OF, Budget, Limited, Row
 from litellm.types.calls import Json
-
-R = TypeVar("R", bound=Row)
 
 LIMITS: Final = ("budget_duration", "tpm_limit", "rpm_limit", "max_parallel_requests")
 MONEY: Final = ("max_budget", "soft_budget")
-_TUPLES: Final = frozenset({"models"})
-
-
-class ModelBudget(BaseModel):
-    """What calls of one model may cost."""
-
-    max_budget: Dollars
-    budget_duration: str | None = None
 
 
 class LimitFields(BaseModel):
@@ -56,33 +42,9 @@ class SharedLimitFields(LimitFields):
     )
 
 
-def row_values(asked: BaseModel, names: Sequence[str]) -> Json:
+def row_values(asked: BaseModel, kind: type[Row], names: Sequence[str]) -> Json:
     """Those of the named fields that were sent, as a row has them. Raises ProxyError 400."""
-    values: Json = {}
-    for name in names:
-        if name not in asked.model_fields_set:
-            continue
-        value = getattr(asked, name)
-        if name in MONEY:
-            values[name] = nano(value)
-        elif name == "model_max_budget":
-            budgets: dict[str, ModelBudget] = value
-            values[name] = {model: _model_budget(budget) for model, budget in budgets.items()}
-        else:
-            values[name] = tuple(value) if name in _TUPLES else value
-    if values.get("budget_duration") is not None:
-        seconds(values["budget_duration"], "budget_duration")
-    return values
-
-
-def nano(amount: float | None) -> int | None:
-    return None if amount is None else int(Decimal(str(amount)) * NANO)
-
-
-def _model_budget(budget: ModelBudget) -> Json:
-    if budget.budget_duration is not None:
-        seconds(budget.budget_duration, "model_max_budget")
-    return {"max_budget": nano(budget.max_budget), "budget_duration": budget.budget_duration}
+    return values_of(asked, kind, frozenset(type(asked).model_fields) - frozenset(names))
 
 
 def limits_of(row: Limited) -> Json:
@@ -141,82 +103,3 @@ async def check_budget(desk: Desk, values: Json) -> None:
     named = values.get("budget_id")
     if named is not None and await desk.records.get(Budget, named) is None:
         raise ProxyError(400, f"budget_id: there is no budget {named!r}", param="budget_id")
-
-
-async def found(desk: Desk, kind: type[R], id: str, param: str) -> R:
-    row = await desk.records.get(kind, id)
-    if row is None:
-        raise _absent(KIND_OF[kind], id, param)
-    return row
-
-
-def _absent(kind: str, id: str, param: str) -> ProxyError:
-    return ProxyError(404, f"{kind.replace('_', ' ').capitalize()} {id!r} not found", "not_found_error", param)
-
-
-async def insert(desk: Desk, row: R, param: str) -> R:
-    """The row as it was written, stamped. Raises ProxyError 400 if there is one with its id."""
-    stamped = fresh(desk, row)
-    await change(desk, [Insert(stamped)], "created", [(None, stamped)], param)
-    return stamped
-
-
-async def update(desk: Desk, row: R, values: Json, param: str, action: str = "updated") -> R:
-    """The row with the values written."""
-    stamped = {**values, **stamps(desk)}
-    changed = replace(row, **stamped)
-    await change(desk, [Update(KIND_OF[type(row)], row.id, stamped)], action, [(row, changed)], param)
-    return changed
-
-
-async def delete(desk: Desk, rows: Sequence[Row], param: str) -> None:
-    """All or none."""
-    changes = [Delete(KIND_OF[type(row)], row.id) for row in rows]
-    await change(desk, changes, "deleted", [(row, None) for row in rows], param)
-
-
-async def change(
-    desk: Desk,
-    changes: Sequence[Change],
-    action: str,
-    pairs: Sequence[tuple[Row | None, Row | None]],
-    param: str,
-) -> None:
-    """Write, with an audit row for each (before, after). `param` is the field that names the row."""
-    audits = [
-        desk.audit(action, KIND_OF[type(row)], row.id, plain(before), plain(after))
-        for before, after in pairs
-        if (row := before or after) is not None
-    ]
-    try:
-        await desk.records.change(changes, audits)
-    except Taken as error:
-        raise ProxyError(400, f"{param}: {error}", param=param) from None
-    except Missing as error:
-        raise _absent(error.kind, error.id, param) from None
-    except Unstorable as error:
-        raise ProxyError(400, str(error), param=error.name) from None
-    await desk.changed()
-
-
-def fresh(desk: Desk, row: R) -> R:
-    return replace(row, **stamps(desk), created_at=desk.now, created_by=desk.actor)
-
-
-def stamps(desk: Desk) -> Json:
-    """Who changes a row, and when."""
-    return {"updated_at": desk.now, "updated_by": desk.actor}
-
-
-def plain(row: Row | None) -> Json | None:
-    """What the audit log keeps: what was said of the row, secrets left out, sealed though they are."""
-    if row is None:
-        return None
-    if isinstance(row, Model):
-        row = replace(row, litellm_params=shown(row.litellm_params))
-    told: dict[str, Any] = {}
-    for one in fields(row):
-        value = getattr(row, one.name)
-        if one.name != "values" and value not in (None, (), {}):
-            told[one.name] = list(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType]
-    return told

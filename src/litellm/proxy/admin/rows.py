@@ -1,7 +1,7 @@
-"""Rows, found, written and shown: what the routes of keys, users, teams and organizations have in common."""
+"""Rows, found, written and shown: what the routes of all kinds of rows have in common."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -10,9 +10,10 @@ from litellm.proxy.admin import roles
 from litellm.proxy.admin.desk import Desk, iso
 from litellm.proxy.admin.fields import TIMES, difference, in_dollars
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.shelf import shown as shown_params
 from litellm.proxy.spend.periods import period
 from litellm.store.base import Audit, Change, Delete, Insert, Missing, Query, Taken, Unstorable, Update
-from litellm.types.accounts import KIND_OF, Budget, Limited, Millis, Row, storable
+from litellm.types.accounts import KIND_OF, Budget, Limited, Millis, Model, Row, storable
 from litellm.types.calls import Json
 
 R = TypeVar("R", bound=Row)
@@ -20,11 +21,16 @@ L = TypeVar("L", bound=Limited)
 
 _HIDDEN: Final = frozenset({"id", "extra", "replaced_by", "budget_started_at"})
 _PART: Final = 500
+_UNAUDITED: Final = frozenset({"id", "created_at", "updated_at", "values"})
 
 
 def missing(kind: type[Row], name: str) -> ProxyError:
     """The answer of what is not there, and of what the asker may not see."""
-    return ProxyError(404, f"{KIND_OF[kind].capitalize()} not found", "not_found_error", name)
+    return ProxyError(404, f"{_words(KIND_OF[kind])} not found", "not_found_error", name)
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ").capitalize()
 
 
 async def found(desk: Desk, kind: type[R], id: str, name: str, seen: roles.Filter = None) -> R:
@@ -78,7 +84,7 @@ async def write(desk: Desk, changes: Sequence[Change], audits: Sequence[Audit], 
     except Unstorable as error:
         raise ProxyError(400, str(error), param=error.name) from None
     except Missing as error:
-        raise ProxyError(404, f"{error.kind.capitalize()} not found", "not_found_error", param) from None
+        raise ProxyError(404, f"{_words(error.kind)} not found", "not_found_error", param) from None
     await desk.changed()
 
 
@@ -107,10 +113,30 @@ def stamps(desk: Desk) -> Json:
     return {"created_at": desk.now, "updated_at": desk.now, "created_by": desk.actor, "updated_by": desk.actor}
 
 
+async def insert(desk: Desk, row: R, param: str) -> R:
+    """The row as it was written, stamped. Raises as `write`."""
+    made = replace(row, **stamps(desk))
+    await write_all(desk, [created(desk, made)], param)
+    return made
+
+
+async def update(desk: Desk, before: R, values: Json, param: str, action: str = "updated") -> R:
+    """The row with the values, as it was written."""
+    after = replace(before, **values, updated_at=desk.now, updated_by=desk.actor)
+    await write_all(desk, [updated(desk, before, after, action)], param)
+    return after
+
+
+async def delete(desk: Desk, rows: Sequence[Row], param: str) -> None:
+    """All or none."""
+    await write_all(desk, [deleted(desk, row) for row in rows], param)
+
+
 def plain(row: Row) -> Json:
-    """What the audit log keeps: the row as it is, money in nano-dollars."""
-    names = (one.name for one in fields(row) if one.name not in ("id", "created_at", "updated_at"))
-    return {name: getattr(row, name) for name in names}
+    """What the audit log keeps: the row as it is, money in nano-dollars; no secret, sealed though they are."""
+    if isinstance(row, Model):
+        row = replace(row, litellm_params=shown_params(row.litellm_params))
+    return {one.name: getattr(row, one.name) for one in fields(row) if one.name not in _UNAUDITED}
 
 
 async def shown(desk: Desk, row: Limited) -> Json:

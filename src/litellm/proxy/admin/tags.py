@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from litellm.proxy.admin import answers, limited, schemas
+from litellm.proxy.admin import answers, limited, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Name, Text
 from litellm.store.base import Query as StoreQuery
@@ -38,9 +38,9 @@ _FIELDS: Final = tuple(TagFields.model_fields)
 @router.post("/tag/new", summary="Limits for a tag", **answers.of(answers.TagDone))
 async def new(request: Request, asked: NamedTag) -> Json:
     desk = await desk_of(request)
-    values = limited.row_values(asked, _FIELDS)
+    values = limited.row_values(asked, Tag, _FIELDS)
     await limited.check_budget(desk, values)
-    row = await limited.insert(desk, Tag(id=asked.name, **values), "name")
+    row = await rows.insert(desk, Tag(id=asked.name, **values), "name")
     return {"message": f"Tag {row.id} created successfully", "tag": (await _shown(desk, [row]))[0]}
 
 
@@ -49,8 +49,8 @@ async def info(request: Request, asked: SomeTags) -> Json:
     """By name; those that have a row."""
     desk = await desk_of(request)
     there = await desk.records.get_many(Tag, asked.names)
-    rows = [there[name] for name in dict.fromkeys(asked.names) if name in there]
-    return {tag["name"]: tag for tag in await _shown(desk, rows)}
+    found = [there[name] for name in dict.fromkeys(asked.names) if name in there]
+    return {tag["name"]: tag for tag in await _shown(desk, found)}
 
 
 @router.get("/tag/list", summary="Tags with limits", **answers.of(list[answers.Tag]))
@@ -68,10 +68,10 @@ async def list_tags(
 @router.post("/tag/update", summary="Change a tag's limits", **answers.of(answers.TagDone))
 async def update(request: Request, asked: NamedTag) -> Json:
     desk = await desk_of(request)
-    values = limited.row_values(asked, _FIELDS)
+    values = limited.row_values(asked, Tag, _FIELDS)
     await limited.check_budget(desk, values)
-    row = await limited.found(desk, Tag, asked.name, "name")
-    changed = await limited.update(desk, row, values, "name")
+    row = await rows.found(desk, Tag, asked.name, "name")
+    changed = await rows.update(desk, row, values, "name")
     return {"message": f"Tag {row.id} updated successfully", "tag": (await _shown(desk, [changed]))[0]}
 
 
@@ -79,12 +79,12 @@ async def update(request: Request, asked: NamedTag) -> Json:
 async def delete(request: Request, asked: OneTag) -> Json:
     """What was spent under it stays in the log."""
     desk = await desk_of(request)
-    await limited.delete(desk, [await limited.found(desk, Tag, asked.name, "name")], "name")
+    await rows.delete(desk, [await rows.found(desk, Tag, asked.name, "name")], "name")
     return {"message": f"Tag {asked.name} deleted successfully"}
 
 
-async def _shown(desk: Desk, rows: list[Tag]) -> list[Json]:
+async def _shown(desk: Desk, tags: list[Tag]) -> list[Json]:
     return [
         {"name": row.id, "description": row.description, "models": list(row.models), **stands}
-        for row, stands in zip(rows, await limited.standing(desk, rows), strict=True)
+        for row, stands in zip(tags, await limited.standing(desk, tags), strict=True)
     ]
