@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +26,7 @@ from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.guard import Guard
-from litellm.proxy.inference import Route, serve
+from litellm.proxy.inference import Route, Streaming, serve
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
@@ -160,9 +160,7 @@ class Gateway:
         try:
             route = inference(exchange.path)
             if route is not None and exchange.method == "POST":
-                snapshot = self.snapshot
-                serving = serve(snapshot, exchange, route, self.metrics, self.books, self.guard)
-                streaming = await (serving if snapshot.hooks is None else snapshot.hooks.watched(exchange, serving))
+                streaming = await self._begun(exchange, route)  # nothing here may hold the snapshot: a stream is long
                 if streaming is not None:
                     await streaming()
             else:
@@ -189,6 +187,11 @@ class Gateway:
                     exchange.method, exchange.path, exchange.status, seconds, exchange.upstream_seconds,
                     exchange.model, exchange.call_id,
                 )  # fmt: skip
+
+    def _begun(self, exchange: Exchange, route: Route) -> Awaitable[Streaming | None]:
+        snapshot = self.snapshot
+        serving = serve(snapshot, exchange, route, self.metrics, self.books, self.guard)
+        return serving if snapshot.hooks is None else snapshot.hooks.watched(exchange, serving)
 
     async def _other(self, exchange: Exchange, route: Route | None) -> None:
         """Whatever is not an inference request."""
