@@ -134,7 +134,8 @@ def test_a_whole_stream_is_shown(page: Page) -> None:
     give_key(page)
     open_chat(page)
     send(page, {"model": "many", "stream": True, **ASK})
-    page.wait(f"document.querySelector('{OPEN} .outcome pre')?.textContent.includes('[DONE]')")  # not the one before
+    shown = f"[...document.querySelectorAll('{OPEN} .outcome pre')]"
+    page.wait(f"{shown}.some(part => part.textContent.includes('[DONE]'))")  # not the answer before it
     page.wait(f"document.querySelector('{OPEN} .outcome .note')?.textContent.includes('all')")
     assert text(page, f"{OPEN} .outcome pre").count("data: {") > 200 and "[DONE]" in text(page, f"{OPEN} .outcome pre")
 
