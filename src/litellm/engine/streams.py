@@ -36,7 +36,7 @@ class EventStream:
 
     __slots__ = (
         "_at", "_decoder", "_ended", "_error", "_failure_of", "_fed", "_paused", "_pieces", "_ready", "_response",
-        "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "seconds",
+        "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "on_close", "seconds",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,8 @@ class EventStream:
     ) -> None:
         self.headers: RawHeaders = response.headers
         self.seconds = 0.0
+        self.on_close: Callable[[], None] | None = None
+        """Called once, when the taker is done with the stream."""
         self._response = response
         self._decoder = decoder
         self._failure_of = failure_of
@@ -173,6 +175,9 @@ class EventStream:
         self._forget()
         self._response.close()
         self._wake()
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
 
     def _decode_first(self) -> bool:
         """Decodes little more than the first event: the rest may go by as bytes."""

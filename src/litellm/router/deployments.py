@@ -7,9 +7,11 @@ with more literal text before its `*`.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from litellm.exceptions import AuthenticationError
+from litellm.router.health import State
 from litellm.types.calls import Ask, Call, Json, Target
 from litellm.types.http import Timeouts
 
@@ -34,6 +36,13 @@ class Deployment:
     weight: float | None = None
     rpm: float | None = None
     tpm: float | None = None
+    order: int | None = None
+    """Deployments of a lower order are asked first."""
+    tags: frozenset[str] = frozenset()
+    cost: float = inf
+    """Nano-dollars of a usual call, to compare; infinite if nobody knows."""
+    state: State | None = field(default=None, repr=False)
+    """What the router knows of it; None where nothing needs to be known: it is alone and without limits."""
     max_retries: int | None = None
     stream_timeouts: Timeouts | None = None
     mock: Any = None

@@ -1,0 +1,185 @@
+"""What is known of each deployment: who is busy, who is full, who rests and until when.
+
+Owned by the process and keyed by deployment id, so that it outlives a reload (hard-parts 4). A deployment is *closed*
+(calls flow), *resting* (none go there), or *half-open*: its rest is over and it has not answered since, so that one
+call at a time tries it while others can serve.
+
+Whose fault a failure is decides what rests. 401, 403, 404 and 429 rest the deployment at once, a 429 for as long as
+the provider asks; failures of the connection, timeouts and 5xx rest it when more than half of at least 5 calls of this
+minute failed; any other 4xx is the caller's own. The only deployment of a group never rests.
+"""
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final
+
+from litellm import exceptions as e
+
+LEAST_CALLS: Final = 5
+"""Calls in a minute before the share of failures says anything."""
+FAILING_SHARE: Final = 0.5
+LONGEST_REST: Final = 60.0
+"""Seconds: a deployment that fails its probe rests twice as long as before, up to this."""
+_AT_ONCE: Final = frozenset({401, 403, 404, 429})
+_SMOOTHING: Final = 0.3  # how much the newest latency counts
+_DECAY: Final = 10.0  # seconds after which a peak has lost most of its weight
+
+FAILS: Final[tuple[tuple[type[e.LiteLLMError], str], ...]] = (
+    (e.ContentPolicyViolationError, "ContentPolicyViolationError"),
+    (e.AuthenticationError, "AuthenticationError"),
+    (e.Timeout, "TimeoutError"),
+    (e.RateLimitError, "RateLimitError"),
+    (e.BadRequestError, "BadRequestError"),
+    (e.InternalServerError, "InternalServerError"),
+)
+"""The kinds of failure that a retry policy and an allowed-fails policy tell apart, the narrower first."""
+
+
+def kind_of(error: e.LiteLLMError) -> str | None:
+    return next((name for kind, name in FAILS if isinstance(error, kind)), None)
+
+
+class State:
+    """One deployment's. Times are seconds of the router's clock."""
+
+    __slots__ = (
+        "failed", "failures", "inflight", "latency", "minute", "open_at", "parallel", "probing", "requests",
+        "resting_until", "rpm", "seen_at", "strikes", "tokens", "tpm",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.parallel: int | None = None
+        self.rpm: float | None = None
+        self.tpm: float | None = None
+        self.inflight = 0
+        self.open_at = 0.0
+        """When it takes calls again: it does if this is past. Infinite while all its parallel calls are in use."""
+        self.resting_until = 0.0
+        self.strikes = 0
+        """Rests in a row without an answer since. More than none, and not resting: half-open."""
+        self.probing = False
+        self.latency: float | None = None
+        """Seconds to an answer, or to a stream's first event: an average that follows a peak at once."""
+        self.seen_at = 0.0
+        self.minute = -1
+        self.requests = self.tokens = self.failed = 0  # of this minute
+        self.failures: dict[str, int] = {}  # of this minute, by kind
+
+    def begin(self, now: float) -> None:
+        self._turn(now)
+        self.inflight += 1
+        self.requests += 1
+        if self.strikes:
+            self.probing = True
+        if self.parallel is not None or self.rpm is not None:
+            self._weigh()
+
+    def ended(self) -> None:
+        self.inflight -= 1
+        if self.parallel is not None:
+            self._weigh()
+
+    def used(self, tokens: int) -> None:
+        self.tokens += tokens
+        if self.tpm is not None:
+            self._weigh()
+
+    def answered(self, now: float, seconds: float) -> None:
+        self.strikes, self.probing = 0, False
+        if self.latency is None or seconds > self.latency:
+            self.latency = seconds
+        else:
+            self.latency += _SMOOTHING * (seconds - self.latency)
+        self.seen_at = now
+
+    def expected(self, now: float) -> float:
+        """Seconds that another call would take here: the recent latency, a peak forgotten with time, times the queue."""
+        if self.latency is None:
+            return 0.0
+        return self.latency * _DECAY / (_DECAY + now - self.seen_at) * (self.inflight + 1)
+
+    def rest(self, now: float, seconds: float) -> None:
+        self.strikes += 1
+        self.probing = False
+        self.resting_until = max(self.resting_until, now + seconds)
+        self._weigh()
+
+    def _turn(self, now: float) -> None:
+        minute = int(now // 60)
+        if minute != self.minute:
+            self.minute = minute
+            self.requests = self.tokens = self.failed = 0
+            self.failures.clear()
+            if self.open_at != self.resting_until:
+                self._weigh()
+
+    def _weigh(self) -> None:
+        """What keeps calls away, in one number: choosing among a thousand looks at nothing else."""
+        at = self.resting_until
+        if (self.rpm is not None and self.requests >= self.rpm) or (self.tpm is not None and self.tokens >= self.tpm):
+            at = max(at, (self.minute + 1) * 60.0)
+        if self.parallel is not None and self.inflight >= self.parallel:
+            at = inf
+        self.open_at = at
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldowns:
+    """When a deployment rests, and for how long (seconds)."""
+
+    seconds: float = 5.0
+    disabled: bool = False
+    allowed_fails: int | None = None
+    """Failures of a minute that do not rest it yet, in the place of the share."""
+    allowed_by_kind: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class Health:
+    """The states of all deployments of this process."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, State] = {}
+
+    def of(self, deployment_id: str) -> State:
+        return self._states.setdefault(deployment_id, State())
+
+    def keep(self, ids: set[str]) -> None:
+        """Forgets the deployments that a reload has taken away; their calls end on the states that they hold."""
+        for gone in self._states.keys() - ids:
+            del self._states[gone]
+
+    def resting(self, now: float) -> dict[str, float]:
+        """Who rests, and for how many seconds more."""
+        return {id: s.resting_until - now for id, s in self._states.items() if s.resting_until > now}
+
+
+def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, alone: bool, pattern: bool) -> None:
+    """Counts a failure and lets the deployment rest if it is its fault.
+
+    `alone`: it is the only one of its group. `pattern`: a wildcard's, whose 404 is about the name that was asked for.
+    """
+    state.probing = False
+    status = error.status_code
+    if status == 404 and pattern:
+        return
+    kind = kind_of(error)
+    if 400 <= status < 500 and status not in _AT_ONCE and status != 408 and kind not in rules.allowed_by_kind:
+        return
+    state.failed += 1
+    if kind is not None:
+        state.failures[kind] = state.failures.get(kind, 0) + 1
+    if alone or rules.disabled or not _rests(state, status, kind, rules):
+        return
+    asked = error.retry_after
+    seconds = asked if asked is not None and 0 < asked <= LONGEST_REST else rules.seconds
+    state.rest(now, min(seconds * 2 ** min(state.strikes, 6), max(LONGEST_REST, seconds)))
+
+
+def _rests(state: State, status: int, kind: str | None, rules: Cooldowns) -> bool:
+    if kind is not None and kind in rules.allowed_by_kind:
+        return state.failures[kind] > rules.allowed_by_kind[kind]
+    if status in _AT_ONCE or state.strikes:  # it failed its probe
+        return True
+    if rules.allowed_fails is not None:
+        return state.failed > rules.allowed_fails
+    return state.requests >= LEAST_CALLS and state.failed > FAILING_SHARE * state.requests
