@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from litellm import exceptions as e
 from litellm.router.deployments import Deployment
-from litellm.router.plan import FIRST_PAUSE, LONGEST_PAUSE, Failure, RetryPolicy, first, next_attempt
+from litellm.router.plan import FIRST_PAUSE, LONGEST_PAUSE, Failure, RetryPolicy, next_attempt
+from litellm.router.strategies import simple_shuffle
 from litellm.types.calls import Target
 
 TARGET = Target("openai", "m", "http://host/v1", "k")
@@ -32,26 +33,26 @@ def failure(deployment: Deployment, error: e.LiteLLMError | None = None) -> Fail
 @settings(deadline=None)
 @given(groups, draws)
 def test_the_first_is_one_of_the_group(group: list[Deployment], draw: float) -> None:
-    assert first(group, draw) in group
+    assert simple_shuffle(group, 0.0, draw) in group
 
 
 @settings(deadline=None)
 @given(groups, draws)
 def test_a_weight_of_nothing_is_never_drawn_while_another_has_one(group: list[Deployment], draw: float) -> None:
     assume(any(deployment.weight for deployment in group))
-    assert first(group, draw).weight
+    assert simple_shuffle(group, 0.0, draw).weight
 
 
 def test_weights_are_shares() -> None:
     group = group_of(3, weight=[1, 3, None])
-    drawn = [first(group, i / 400).id for i in range(400)]
+    drawn = [simple_shuffle(group, 0.0, i / 400).id for i in range(400)]
     assert (drawn.count("0"), drawn.count("1"), drawn.count("2")) == (100, 300, 0)
 
 
 def test_the_first_of_weight_rpm_tpm_that_anyone_has_counts() -> None:
     group = group_of(2, rpm=[1, 3], tpm=[100, 0])
-    assert [first(group, i / 4).id for i in range(4)] == ["0", "1", "1", "1"]
-    assert [first(group_of(2), i / 4).id for i in range(4)] == ["0", "0", "1", "1"]
+    assert [simple_shuffle(group, 0.0, i / 4).id for i in range(4)] == ["0", "1", "1", "1"]
+    assert [simple_shuffle(group_of(2), 0.0, i / 4).id for i in range(4)] == ["0", "0", "1", "1"]
 
 
 @settings(deadline=None)

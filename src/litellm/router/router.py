@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import random
-from typing import Generic, TypeVar
+from time import monotonic
+from typing import Any, Generic, TypeVar
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
+from litellm.router.budget import RetryBudget
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.plan import Failure, RetryPolicy, first, next_attempt
+from litellm.router.fallbacks import NONE, Fallbacks
+from litellm.router.health import failed
+from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
 from litellm.types.calls import Ask, Call, Target
 
 T = TypeVar("T")
@@ -18,52 +22,75 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Served(Generic[T]):
-    """What came back, who served it, and after how many retries."""
+    """What came back, who served it, after how many retries, and the how manieth fallback it was."""
 
     result: T
     deployment: Deployment
     retries: int = 0
+    fallbacks: int = 0
 
 
 class Router:
-    """Immutable: a reload builds another. The engine (and with it the connections) is handed on."""
+    """Immutable: a reload builds another. The engine (and with it the connections) is handed on, and so are the states
+    of the deployments."""
 
-    __slots__ = ("_commit_seconds", "_engine", "deployments", "policy")
+    __slots__ = ("_budgets", "_clock", "_commit_seconds", "_engine", "deployments", "fallbacks", "policy", "routing")
 
     def __init__(
-        self, deployments: Deployments, engine: Engine, policy: RetryPolicy, commit_seconds: float | None = None
+        self,
+        deployments: Deployments,
+        engine: Engine,
+        policy: RetryPolicy,
+        commit_seconds: float | None = None,
+        routing: Routing | None = None,
+        fallbacks: Fallbacks = NONE,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.deployments = deployments
         self.policy = policy
+        self.routing = routing or Routing()
+        self.fallbacks = fallbacks
         self._engine = engine
         self._commit_seconds = commit_seconds
+        self._budgets: dict[str, RetryBudget] = {}
+        self._clock = clock
 
     async def models(self, target: Target) -> list[str]:
         """The models that an endpoint says it has."""
         return await self._engine.models(target)
 
     async def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Served[Reply]:
-        """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again."""
-        deployment = group[0] if len(group) == 1 else first(group, random())
+        """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
+        RouterRateLimitError if no deployment of the group takes calls."""
+        deployment = group[0]
+        if len(group) > 1 or deployment.state is not None:
+            return await self._routed(ask, group, self._engine.send, [], num_retries)
         try:
             return Served(await self._engine.send(deployment.call(ask)), deployment)
         except e.LiteLLMError as error:
-            return await self._again(ask, group, self._engine.send, [Failure(deployment, error)], num_retries)
+            return await self._routed(ask, group, self._engine.send, [Failure(deployment, error)], num_retries)
 
     async def stream(
         self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None
     ) -> Served[EventStream]:
         """As `send`; a stream whose first event has come is never tried again."""
-        deployment = group[0] if len(group) == 1 else first(group, random())
+        deployment = group[0]
+        if len(group) > 1 or deployment.state is not None:
+            return await self._routed(ask, group, self._open, [], num_retries)
         try:
             return Served(await self._open(deployment.call(ask)), deployment)
         except e.LiteLLMError as error:
-            return await self._again(ask, group, self._open, [Failure(deployment, error)], num_retries)
+            return await self._routed(ask, group, self._open, [Failure(deployment, error)], num_retries)
+
+    def reachable(self, group: tuple[Deployment, ...], own: tuple[str, ...] | None) -> tuple[Deployment, ...]:
+        """The group and every other that its calls may fall back to."""
+        names = self.fallbacks.reachable(group[0].model_name, own)
+        return (*group, *(one for name in names for one in self.deployments.group(name))) if names else group
 
     def _open(self, call: Call) -> Awaitable[EventStream]:
         return self._engine.stream(call, self._commit_seconds)
 
-    async def _again(
+    async def _routed(
         self,
         ask: Ask,
         group: tuple[Deployment, ...],
@@ -71,22 +98,133 @@ class Router:
         failures: list[Failure],
         num_retries: int | None,
     ) -> Served[T]:
-        """The path after a first failure."""
+        """The group's deployments, then those of its fallbacks. Raises the group's own error if these fail too."""
+        total = self.routing.total_seconds
+        until = None if total is None else self._clock() + total
+        try:
+            return await self._within(ask, group, attempt, failures, num_retries, until)
+        except e.LiteLLMError as error:
+            names = self.fallbacks.after(group[0].model_name, error, ask.fallbacks)
+            for number, name in enumerate(names, 1):
+                other = self.deployments.group(name)
+                if not other:
+                    continue
+                try:
+                    served = await self._within(replace(ask, model=name), other, attempt, [], num_retries, until)
+                except e.LiteLLMError:
+                    continue
+                served.fallbacks = number
+                return served
+            raise
+
+    async def _within(
+        self,
+        ask: Ask,
+        group: tuple[Deployment, ...],
+        attempt: Callable[[Call], Awaitable[T]],
+        failures: list[Failure],
+        num_retries: int | None,
+        until: float | None,
+    ) -> Served[T]:
+        """One group's part: its deployments, one after another. `failures` are those of this call so far."""
+        strategy, now = self.routing.strategy, self._clock()
+        name = group[0].model_name
+        budget = self._budget(name, now)
+        budget.earn()
+        if not failures:
+            chosen = choose(group, strategy, now, random())
+            if chosen is None:
+                raise RefusedByAll(name, wait(group, now))
+            try:
+                return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, until), chosen)
+            except e.LiteLLMError as error:
+                failures.append(Failure(chosen, error))
         policy = self._policy_for(failures[0].deployment, num_retries)
+        others = self.fallbacks.any(name, ask.fallbacks)
         while True:
-            step = next_attempt(group, failures, policy, random())
-            if step is None:
+            now = self._clock()
+            step = next_attempt(group, failures, policy, random(), now, strategy, others)
+            if step is None or (until is not None and now + step.pause >= until):
+                raise _last(failures, policy)
+            if step.again and not budget.spend(now):
                 raise _last(failures, policy)
             if step.pause:
                 await asyncio.sleep(step.pause)
             try:
-                return Served(await attempt(step.deployment.call(ask)), step.deployment, len(failures))
+                result = await self._attempt(ask, step.deployment, attempt, len(group) == 1, until)
+                return Served(result, step.deployment, len(failures))
             except e.LiteLLMError as error:
                 failures.append(Failure(step.deployment, error))
+
+    async def _attempt(
+        self,
+        ask: Ask,
+        deployment: Deployment,
+        attempt: Callable[[Call], Awaitable[T]],
+        alone: bool,
+        until: float | None,
+    ) -> T:
+        """One attempt, and what its deployment's state learns of it."""
+        call = deployment.call(ask)
+        sending = attempt(call) if until is None else _in_time(attempt(call), until - self._clock(), deployment)
+        state = deployment.state
+        if state is None:
+            return await sending
+        began = self._clock()
+        state.begin(began)
+        streamed = False
+        try:
+            result = await sending
+            now = self._clock()
+            state.answered(now, now - began)
+            if isinstance(result, EventStream):
+                result.on_close, streamed = state.ended, True
+            elif isinstance(result, Reply):
+                state.used(_tokens(result.wire))
+            return result
+        except e.LiteLLMError as error:
+            failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
+            raise
+        except BaseException:
+            state.probing = False
+            raise
+        finally:
+            if not streamed:
+                state.ended()
+
+    def _budget(self, group: str, now: float) -> RetryBudget:
+        budget = self._budgets.get(group)
+        if budget is None:
+            budget = self._budgets[group] = RetryBudget(now)
+        return budget
 
     def _policy_for(self, deployment: Deployment, num_retries: int | None) -> RetryPolicy:
         count = num_retries if num_retries is not None else deployment.max_retries
         return self.policy if count is None else RetryPolicy(count, self.policy.retry_after)
+
+
+class RefusedByAll(e.RouterRateLimitError):
+    """No deployment of a group takes calls now."""
+
+    def __init__(self, group: str, seconds: float) -> None:
+        super().__init__(group, round(seconds, 1))
+        self.retry_after = max(1.0, seconds)
+
+
+async def _in_time(attempt: Awaitable[T], seconds: float, deployment: Deployment) -> T:
+    """Raises Timeout when the call's total time is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await attempt
+    except TimeoutError:
+        target = deployment.target
+        raise e.Timeout("The call's total time is over", target.model, target.provider) from None
+
+
+def _tokens(wire: dict[str, Any]) -> int:
+    usage = wire.get("usage")
+    count: Any = usage.get("total_tokens") if isinstance(usage, dict) else 0  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return count if type(count) is int else 0
 
 
 def _last(failures: list[Failure], policy: RetryPolicy) -> e.LiteLLMError:

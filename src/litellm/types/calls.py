@@ -37,6 +37,8 @@ class Ask:
     mock: Any = None
     mock_tool_calls: list[Json] | None = None
     metadata: Json | None = None
+    fallbacks: tuple[str, ...] | None = None
+    """Model groups that the caller wants asked if its own fails; empty: none, not even the config's."""
 
 
 @dataclass(slots=True, eq=False)
