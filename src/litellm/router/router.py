@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import random
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine, Reply
@@ -15,7 +15,7 @@ from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
 from litellm.router.health import failed
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
-from litellm.types.calls import Ask, Call, Target
+from litellm.types.calls import Ask, Call, Json, Target, as_object
 
 T = TypeVar("T")
 
@@ -208,7 +208,11 @@ class RefusedByAll(e.RouterRateLimitError):
 
     def __init__(self, group: str, seconds: float) -> None:
         super().__init__(group, round(seconds, 1))
-        self.retry_after = max(1.0, seconds)
+        self._seconds = max(1.0, seconds)
+
+    @property
+    def retry_after(self) -> float | None:
+        return self._seconds
 
 
 async def _in_time(attempt: Awaitable[T], seconds: float, deployment: Deployment) -> T:
@@ -221,9 +225,9 @@ async def _in_time(attempt: Awaitable[T], seconds: float, deployment: Deployment
         raise e.Timeout("The call's total time is over", target.model, target.provider) from None
 
 
-def _tokens(wire: dict[str, Any]) -> int:
-    usage = wire.get("usage")
-    count: Any = usage.get("total_tokens") if isinstance(usage, dict) else 0  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+def _tokens(wire: Json) -> int:
+    usage = as_object(wire.get("usage"))
+    count = usage.get("total_tokens") if usage else 0
     return count if type(count) is int else 0
 
 

@@ -75,6 +75,21 @@ def dotted(value: str) -> str:
     return value
 
 
+def fallback_lists(value: Any) -> Any:
+    """`[{a: [b, c]}, {d: e}]`, or the same as one mapping."""
+    pairs: list[Any] = [value] if isinstance(value, dict) else value
+    if not isinstance(pairs, list) or not all(isinstance(pair, dict) for pair in pairs):
+        raise ValueError("expected a list like [{model: [fallback, ...]}]")
+    made: dict[str, tuple[Any, ...]] = {}
+    for pair in pairs:
+        for model, others in pair.items():
+            listed_ = [others] if isinstance(others, str) else others
+            if not isinstance(listed_, list):
+                raise ValueError(f"expected a list of models for {model}")
+            made[str(model)] = (*made.get(str(model), ()), *listed_)
+    return made
+
+
 def or_empty(value: Any) -> Any:
     """A heading with nothing under it is null in YAML."""
     return {} if value is None else value

@@ -34,6 +34,7 @@ from litellm.proxy.config.kinds import (
     Text,
     dotted,
     duration,
+    fallback_lists,
     filled,
     header_name,
     names_of,
@@ -42,6 +43,7 @@ from litellm.proxy.config.kinds import (
     text_of_number,
     time_zone,
 )
+from litellm.router.strategies import STRATEGIES
 
 RoutingStrategy = Literal[
     "simple-shuffle",
@@ -50,9 +52,10 @@ RoutingStrategy = Literal[
     "usage-based-routing",
     "usage-based-routing-v2",
     "cost-based-routing",
+    "power-of-two",
     "lar1",
 ]
-BUILT_STRATEGIES: Final = frozenset({"simple-shuffle"})
+BUILT_STRATEGIES: Final = frozenset(STRATEGIES)
 
 Mode = Literal[
     "chat", "embedding", "completion", "image_generation", "audio_transcription", "audio_speech", "rerank", "responses",
@@ -135,14 +138,13 @@ class LitellmParams(Section):
         use_in_pass_through
         """
     )
-    idle: ClassVar[frozenset[str]] = names_of("max_parallel_requests order tags")
-    priced: ClassVar[bool] = True
+        priced: ClassVar[bool] = True
     later_prefixes: ClassVar[tuple[str, ...]] = (
         *params.CREDENTIAL_PREFIXES,
         "azure_", "input_cost_per_", "output_cost_per_", "cache_read_input_", "cache_creation_input_",
     )  # fmt: skip
     unguarded: ClassVar[frozenset[str]] = names_of(
-        "default_api_key_rpm_limit default_api_key_tpm_limit guardrails max_budget max_parallel_requests"
+        "default_api_key_rpm_limit default_api_key_tpm_limit guardrails max_budget"
     )
 
     model: Text = Field(
@@ -170,8 +172,8 @@ class LitellmParams(Section):
     max_retries: Count | None = Field(default=None, description="Further attempts after one that failed.")
     num_retries: Count | None = Field(default=None, description="The same as `max_retries`.")
     weight: Amount | None = Field(default=None, description="This deployment's share of its model's calls.")
-    rpm: Count | None = Field(default=None, description="Requests per minute; for now the share of calls, as `weight`.")
-    tpm: Count | None = Field(default=None, description="Tokens per minute; for now the share of calls, as `weight`.")
+    rpm: Count | None = Field(default=None, description="Requests per minute: no more go there; without `weight`, also its share.")
+    tpm: Count | None = Field(default=None, description="Tokens per minute: no more go there; without the others, also its share.")
     order: int | None = Field(default=None, description="Deployments of a lower order are tried first.")
     max_parallel_requests: Count | None = Field(default=None, description="Calls in flight at once.")
     tags: tuple[str, ...] | None = Field(default=None, description="Tags that a request may ask for.")
@@ -310,13 +312,13 @@ class LitellmSettings(Section):
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        add_function_to_prompt allowed_fails budget_duration cache cache_params cloudzero_settings
-        content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config
-        custom_prometheus_metadata_labels custom_prometheus_tags datadog_params default_fallbacks
+        add_function_to_prompt  budget_duration cache cache_params cloudzero_settings
+          cost_discount_config cost_margin_config
+        custom_prometheus_metadata_labels custom_prometheus_tags datadog_params 
         default_internal_user_params default_key_generate_params default_team_params default_team_settings
         disable_aiohttp_transport disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
         disable_hf_tokenizer_download disable_streaming_logging disable_token_counter enable_json_schema_validation
-        enable_preview_features enable_redis_auth_cache expose_router_debug_in_errors  fallbacks
+        enable_preview_features enable_redis_auth_cache expose_router_debug_in_errors
         force_ipv4 headers include_cost_in_streaming_usage  internal_user_budget_duration json_logs
         key_generation_settings langfuse_default_tags max_budget max_end_user_budget max_internal_user_budget max_tokens
         mcp_aliases model_alias_map model_cost_map_url model_fallbacks modify_params network_mock
@@ -366,23 +368,30 @@ class LitellmSettings(Section):
         return bool(self.callbacks or self.success_callback or self.failure_callback or self.input_callback)
 
 
+FallbackLists = Annotated[dict[str, tuple[str, ...]], BeforeValidator(fallback_lists)]
+
+
+class Alias(Section):
+    """A value of `model_group_alias`."""
+
+    model: Text = Field(description="The model that the name stands for.")
+    hidden: bool | None = Field(default=None, description="Not listed by `/v1/models`.")
+
+
 class RouterSettings(Section):
     """`router_settings`: how a deployment is chosen, and what follows a failure."""
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        alerting_config allowed_fails allowed_fails_policy cache_kwargs cache_responses caching_groups client_ttl
-        content_policy_fallbacks context_window_fallbacks cooldown_time default_fallbacks default_litellm_params
-        default_max_parallel_requests default_priority deployment_affinity_ttl_seconds disable_cooldowns
-        enable_health_check_routing enable_pre_call_checks enable_tag_filtering enable_weighted_failover fallbacks
-        guardrail_list health_check_staleness_threshold ignore_invalid_deployments max_fallbacks model_group_alias
-        model_group_retry_policy optional_pre_call_checks polling_interval provider_budget_config redis_db redis_host
-        redis_password redis_port redis_url retry_after retry_policy router_general_settings routing_strategy_args
-        search_tools tag_filtering_match_any
+        alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
+        default_priority deployment_affinity_ttl_seconds enable_health_check_routing enable_pre_call_checks
+        enable_weighted_failover guardrail_list health_check_staleness_threshold ignore_invalid_deployments
+        optional_pre_call_checks polling_interval provider_budget_config redis_db redis_host
+        redis_password redis_port redis_url router_general_settings routing_strategy_args search_tools
         """
     )
     unguarded: ClassVar[frozenset[str]] = names_of(
-        "default_max_parallel_requests enable_tag_filtering guardrail_list provider_budget_config"
+        "guardrail_list provider_budget_config"
     )
 
     num_retries: Count | None = Field(default=None, description="As in `litellm_settings`, and wins over it.")
@@ -391,7 +400,55 @@ class RouterSettings(Section):
     )
     stream_timeout: Positive | None = Field(default=None, description="The same for streamed calls.")
     routing_strategy: RoutingStrategy | None = Field(
-        default=None, description="How calls are shared: `simple-shuffle`, at random by `weight`, `rpm` or `tpm`."
+        default=None,
+        description="How calls are shared: `simple-shuffle` (default; at random by `weight`, `rpm` or `tpm`), "
+        "`least-busy`, `latency-based-routing`, `usage-based-routing-v2`, `cost-based-routing`, `power-of-two`.",
+    )
+    retry_after: Amount | None = Field(
+        default=None, description="Seconds at least before a deployment that failed is asked again. Default: 0."
+    )
+    retry_policy: RetryPolicy | None = Field(
+        default=None, description="Retries by kind of failure, such as `RateLimitErrorRetries`."
+    )
+    model_group_retry_policy: dict[str, RetryPolicy] | None = Field(
+        default=None, description="The same for single models."
+    )
+    total_timeout: Positive | None = Field(
+        default=None, description="Seconds for a call with all its attempts, pauses and fallbacks."
+    )
+    allowed_fails: Count | None = Field(
+        default=None,
+        description="Failures in a minute before a deployment rests. Default: more than half of at least 5 calls.",
+    )
+    allowed_fails_policy: AllowedFailsPolicy | None = Field(
+        default=None, description="The same by kind of failure, such as `TimeoutErrorAllowedFails`."
+    )
+    cooldown_time: Amount | None = Field(default=None, description="Seconds that a deployment rests. Default: 5.")
+    disable_cooldowns: bool | None = Field(default=None, description="No deployment ever rests.")
+    fallbacks: FallbackLists | None = Field(
+        default=None, description="Models to turn to if one fails: `[{gpt-4: [claude, mistral]}]`; `*` is any other."
+    )
+    context_window_fallbacks: FallbackLists | None = Field(
+        default=None, description="The same, for prompts that are too long for the model."
+    )
+    content_policy_fallbacks: FallbackLists | None = Field(
+        default=None, description="The same, for prompts that the provider's content policy refuses."
+    )
+    default_fallbacks: tuple[str, ...] | None = Field(
+        default=None, description="Models to turn to if any model fails, after its own fallbacks."
+    )
+    max_fallbacks: Count | None = Field(default=None, description="Models to turn to at most. Default: 5.")
+    model_group_alias: dict[str, str | Alias] | None = Field(
+        default=None, description="Other names of models: `alias: model`, or `alias: {model: ..., hidden: true}`."
+    )
+    default_max_parallel_requests: Count | None = Field(
+        default=None, description="`max_parallel_requests` of deployments that have none."
+    )
+    enable_tag_filtering: bool | None = Field(
+        default=None, description="A request with tags goes to deployments with these tags only."
+    )
+    tag_filtering_match_any: bool | None = Field(
+        default=None, description="One of the request's tags is enough (default), or a deployment must have them all."
     )
 
 
