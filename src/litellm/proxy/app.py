@@ -47,13 +47,14 @@ _log = logging.getLogger("litellm.proxy")
 
 
 class Gateway:
-    """One worker's app. It owns what outlives a reload: connections and counters."""
+    """One worker's app. It owns what outlives a reload: connections, counters, what is known of the deployments."""
 
     exchange_type = Exchange
 
     def __init__(self, source: "Source", worker: Worker) -> None:
         self.worker = worker
         self.engine = Engine(transport_for(os.environ), perf_counter)
+        self.health = Health()
         self.metrics = Metrics(worker.folder, worker.name)
         self._debug = _log.isEnabledFor(logging.DEBUG)
         self._source = source
@@ -61,7 +62,7 @@ class Gateway:
         self.warm = self._admin.warm
         self._stock = EMPTY
         self._reported: tuple[LeftOut, ...] = ()
-        self.snapshot: Snapshot = build(source.load(), self.engine, os.environ)
+        self.snapshot: Snapshot = build(source.load(), self.engine, os.environ, health=self.health)
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
@@ -107,7 +108,7 @@ class Gateway:
 
     def _take(self, config: Config, version: int) -> None:
         """Build the new snapshot whole, then swap it in. Raises, and then nothing has changed."""
-        self.snapshot = build(config, self.engine, os.environ, version, self._stock)
+        self.snapshot = build(config, self.engine, os.environ, version, self._stock, self.health)
         self.report()
         if self.books is not None:
             self.books.keys.regroup(place.groups_of(self.snapshot.entries))
@@ -267,4 +268,5 @@ def _label(path: str) -> str:
     route = inference(path)
     if route is not None:
         return route.path
-    return path if path in PUBLIC or path in probes.PROBES else "other"
+    return path if path in PUBLIC or path in probes.PROBES else "other"from litellm.router.health import Health
+

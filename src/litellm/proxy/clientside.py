@@ -11,7 +11,7 @@ from litellm.catalog import params as names
 from litellm.engine.resolve import timeouts
 from litellm.proxy.errors import ProxyError
 from litellm.router.deployments import Deployment
-from litellm.types.calls import Json, Target
+from litellm.types.calls import Json, Target, as_list
 from litellm.types.http import InvalidRequest, Timeouts, Url
 
 MAX_RETRIES: Final = 10  # that a caller may ask for
@@ -26,7 +26,7 @@ def refuse(ours: Json, group: tuple[Deployment, ...]) -> None:
     for name, value in ours.items():
         if value is None:
             continue
-        if name in names.NOT_BUILT:
+        if name in names.NOT_BUILT and name != "fallbacks":
             raise ProxyError(400, f"'{name}' is not supported by this gateway yet. Nothing was sent.", param=name)
         if names.is_credential(name) and not (name in _OPENABLE and all(name in d.clientside for d in group)):
             raise ProxyError(
@@ -98,6 +98,20 @@ def _within(deployment: Deployment, bounds: Timeouts) -> Deployment:
 def _aimed(deployment: Deployment, target: Target) -> Deployment:
     """The deployment with another target: nothing that was made from the old one is kept."""
     return replace(deployment, target=replace(target, endpoints={}), _stream_target=None, headers=None)
+
+
+def fallbacks(ours: Json) -> tuple[str, ...] | None:
+    """The models that the caller wants asked if its own fails; empty if it wants none; None if it does not say."""
+    if ours.get("disable_fallbacks") is True:
+        return ()
+    given = ours.get("fallbacks")
+    if given is None:
+        return None
+    listed = as_list(given)
+    if listed is None or not all(isinstance(name, str) and name for name in listed) or len(listed) > MAX_RETRIES:
+        text = f"'fallbacks' must be a list of model names, at most {MAX_RETRIES}"
+        raise ProxyError(400, text, param="fallbacks")
+    return tuple(listed) or None
 
 
 def retries(ours: Json) -> int | None:

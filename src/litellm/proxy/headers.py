@@ -4,12 +4,13 @@ What depends on the deployment alone is encoded once per deployment; a call adds
 own headers under `llm_provider-`. Whatever comes from outside is stripped of control characters here.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from litellm._version import version
 from litellm.catalog.cost import NANO, Cost, dollars
 from litellm.proxy.exchange import Exchange
 from litellm.router.deployments import Deployment
+from litellm.router.router import Served
 from litellm.types.http import RawHeaders
 
 JSON: Final = b"content-type: application/json\r\n"
@@ -29,7 +30,7 @@ _NOT_PASSED: Final = frozenset(
 
 _CALL: Final = (
     b"%bx-litellm-call-id: %b\r\nx-request-id: %b\r\nx-litellm-attempted-retries: %d\r\n"
-    b"x-litellm-attempted-fallbacks: 0\r\nx-litellm-response-duration-ms: %.3f\r\n"
+    b"x-litellm-attempted-fallbacks: %d\r\nx-litellm-response-duration-ms: %.3f\r\n"
     b"x-litellm-overhead-duration-ms: %.3f\r\n%b%b%b"
 )
 
@@ -91,8 +92,7 @@ def _parts(cost: Cost) -> bytes:
 def of_call(
     kind: bytes,
     exchange: Exchange,
-    deployment: Deployment,
-    retries: int,
+    served: Served[Any],
     raw: RawHeaders,
     now: float,
     costs: bytes = b"",
@@ -105,7 +105,8 @@ def of_call(
     total = now - exchange.started
     exchange.overhead_seconds = overhead = max(0.0, total - exchange.upstream_seconds)
     return _CALL % (
-        kind, call_id, call_id, retries, total * 1000, overhead * 1000, costs, of_deployment(deployment), upstream(raw)
+        kind, call_id, call_id, served.retries, served.fallbacks, total * 1000, overhead * 1000, costs,
+        of_deployment(served.deployment), upstream(raw)
     )  # fmt: skip
 
 

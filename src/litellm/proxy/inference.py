@@ -14,7 +14,7 @@ import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, clientside, headers, prices
+from litellm.proxy import body, clientside, headers, prices, routing
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
@@ -77,20 +77,29 @@ async def serve(
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
     asked = ask.model
+    if ask.model in snapshot.aliases:
+        ask.model = snapshot.aliases[ask.model]
     if identity is not MASTER:
         _check(identity, ask, exchange.path)
     group = snapshot.router.deployments.group(ask.model)
     if not group:
         raise body.unknown_model(route.path, asked)
+    if snapshot.any_tag is not None:
+        group = _tagged(snapshot, exchange, ask, identity, group)
     exchange.model = group[0].model_name
     if not _STEERING.keys().isdisjoint(exchange.fields):
         ours = {**_steered(exchange), **ours}
     if ours:
         clientside.refuse(ours, group)
+        ask.fallbacks = clientside.fallbacks(ours)
+        for name in ask.fallbacks or ():
+            if identity is not MASTER:
+                identity.access.check(name)
         group = clientside.applied(ours, group, ask.stream)
     retries = clientside.retries(ours) if ours else None
     if books is not None:
-        exchange.charge = await books.meter.admit(identity, ask, group, _wanted(exchange, ask, identity), len(raw))
+        reach = snapshot.router.reachable(group, ask.fallbacks)
+        exchange.charge = await books.meter.admit(identity, ask, reach, _wanted(exchange, ask, identity), len(raw))
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
     if ask.stream:
@@ -131,7 +140,7 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     if exchange.kept is not None:
         exchange.kept.answered(body)
     fields = headers.of_call(
-        headers.JSON, exchange, served.deployment, served.retries, reply.headers, perf_counter(), costs
+        headers.JSON, exchange, served, reply.headers, perf_counter(), costs
     )
     exchange.answer(200, fields, body)
 
@@ -149,7 +158,7 @@ async def _stream(
     if passage is not None:
         lines += await passage.lines()
     fields = headers.of_call(
-        headers.SSE, exchange, served.deployment, served.retries, stream.headers, perf_counter(), lines
+        headers.SSE, exchange, served, stream.headers, perf_counter(), lines
     )
     try:
         relay = Relay if passage is None or not passage.on_streams else _filtered(passage)
@@ -189,6 +198,18 @@ def _check(identity: Identity, ask: Ask, path: str) -> None:
         raise ProxyError(403, f"Virtual key is not allowed to call this route: {path}", "auth_error")
     ask.model = identity.aliases.get(ask.model, ask.model)
     identity.access.check(ask.model)
+
+
+def _tagged(
+    snapshot: Snapshot, exchange: Exchange, ask: Ask, identity: Identity, group: tuple[Deployment, ...]
+) -> tuple[Deployment, ...]:
+    """The group's deployments for the request's tags. Raises ProxyError 401, as LiteLLM does, if there are none."""
+    tags = _wanted(exchange, ask, identity).tags
+    fitting = routing.tagged(group, tags, bool(snapshot.any_tag))
+    if not fitting:
+        text = f"No deployments available for model={ask.model} with tags {list(tags)}"
+        raise ProxyError(401, text, "auth_error", param="tags")
+    return fitting
 
 
 _NOBODY: Final = Wanted()

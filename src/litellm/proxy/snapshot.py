@@ -4,9 +4,10 @@ What outlives a reload (connections, metrics) is not here: the engine is handed 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
+from math import inf
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +17,13 @@ from litellm import exceptions as e
 from litellm.catalog import params as names
 from litellm.engine.engine import Engine
 from litellm.engine.resolve import DEFAULT_SECONDS, Wish, no_key, resolve, timeouts, tls
-from litellm.proxy import prices
+from litellm.proxy import prices, routing
 from litellm.proxy.auth import Auth
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.schema import LitellmParams, ModelEntry
 from litellm.proxy.stock import EMPTY, LeftOut, NoCredential, Stock, furnished
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.plan import RetryPolicy
+from litellm.router.health import Health
 from litellm.router.router import Router
 from litellm.settings import Settings
 from litellm.types.calls import Json, Target
@@ -30,8 +31,9 @@ from litellm.types.calls import Json, Target
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
     from litellm.proxy.hooks import Hooks
 
-DEFAULT_RETRIES: Final = 2
 DEFAULT_COMMIT_SECONDS: Final = 15.0
+USUAL_CALL: Final = (1000, 250)
+"""Tokens of a prompt and an answer by which prices are compared."""
 DEFAULT_MAX_BODY_MB: Final = 100
 
 _OPENAI_NAMES: Final = frozenset[str]().union(*names.OPENAI.values())
@@ -56,21 +58,32 @@ class Snapshot:
     """What was said of each of the router's deployments, in their order: by the config, then by the store."""
     left_out: tuple[LeftOut, ...] = ()
     hooks: "Hooks | None" = None
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Other names of model groups."""
+    any_tag: bool | None = None
+    """Requests with tags go to deployments with these tags: with one of them (True), with all. None: tags say nothing."""
 
 
 def build(
-    config: Config, engine: Engine, environ: Mapping[str, str], version: int = 1, stock: Stock = EMPTY
+    config: Config,
+    engine: Engine,
+    environ: Mapping[str, str],
+    version: int = 1,
+    stock: Stock = EMPTY,
+    health: Health | None = None,
 ) -> Snapshot:
     """Raises ObjectError for a callback or handler that cannot be had, and APIError subclasses for a deployment of the
     config that cannot be resolved; the message names its model. One of the store is left out then."""
-    general, routing = config.general_settings, config.router_settings
+    general, given = config.general_settings, config.router_settings
     served, left_out = _served(config, _settings(config), environ, stock.over(config.credential_list))
     deployments = Deployments([deployment for _, deployment in served])
-    retries = _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES)
+    most = given.default_max_parallel_requests
+    parallel = {one.id: _or(entry.litellm_params.max_parallel_requests, most) for entry, one in served}
+    routing.attach(deployments.all, parallel, health or Health())
     commit_seconds = _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
     return Snapshot(
         config=config,
-        router=_router(config, deployments, engine, RetryPolicy(retries), commit_seconds),
+        router=_router(config, deployments, engine, commit_seconds),
         auth=Auth(
             general.master_key.get_secret_value() if general.master_key else None, general.litellm_key_header_name
         ),
@@ -83,6 +96,8 @@ def build(
         entries=tuple(entry for entry, _ in served),
         left_out=left_out,
         hooks=_callbacks().hooks(config) if config.litellm_settings.names_callbacks else None,
+        aliases=routing.aliases_of(config),
+        any_tag=given.tag_filtering_match_any is not False if given.enable_tag_filtering else None,
     )
 
 
@@ -139,16 +154,15 @@ def _furnished(
     return entry, made
 
 
-def _router(
-    config: Config, deployments: Deployments, engine: Engine, policy: RetryPolicy, commit_seconds: float
-) -> Router:
+def _router(config: Config, deployments: Deployments, engine: Engine, commit_seconds: float) -> Router:
     """The plain one, unless the config names callbacks."""
     telling = _callbacks().telling(config) if config.litellm_settings.names_callbacks else None
+    policy, how, others = routing.retry_policy(config), routing.routing_of(config), routing.fallbacks_of(config)
     if telling is None:
-        return Router(deployments, engine, policy, commit_seconds)
+        return Router(deployments, engine, policy, commit_seconds, how, others)
     from litellm.router.told import ToldRouter
 
-    return ToldRouter(deployments, engine, policy, commit_seconds, telling)
+    return ToldRouter(deployments, engine, policy, commit_seconds, telling, how, others)
 
 
 def _callbacks() -> ModuleType:
@@ -189,7 +203,7 @@ def _deployment(
         target.api_key = None
     defaults, fixed = _wire(params)
     info = _info(entry, in_store)
-    return Deployment(
+    made = Deployment(
         id=entry.model_info.id or _id_of(entry),
         model_name=entry.model_name,
         target=target,
@@ -198,6 +212,8 @@ def _deployment(
         weight=params.weight,
         rpm=params.rpm,
         tpm=params.tpm,
+        order=params.order,
+        tags=frozenset(params.tags or ()),
         max_retries=params.max_retries,
         stream_timeouts=timeouts(streamed, stream=True),
         mock=params.mock_response,
@@ -208,6 +224,9 @@ def _deployment(
         price=prices.rates_of,
         resolve=partial(_concrete, entry, config, settings, environ, in_store) if params.model == "*" else None,
     )
+    usual = prices.estimate(made, *USUAL_CALL)
+    made.cost = inf if usual is None else usual
+    return made
 
 
 def _concrete(
@@ -279,3 +298,7 @@ def _id_of(entry: ModelEntry) -> str:
 
 def _first(*values: Any) -> Any:
     return next(value for value in values if value is not None)
+
+
+def _or(first: Any, second: Any) -> Any:
+    return second if first is None else first

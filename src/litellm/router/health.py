@@ -65,6 +65,11 @@ class State:
         self.requests = self.tokens = self.failed = 0  # of this minute
         self.failures: dict[str, int] = {}  # of this minute, by kind
 
+    def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
+        """What it takes at once, and in a minute."""
+        self.parallel, self.rpm, self.tpm = parallel, rpm, tpm
+        self._weigh()
+
     def begin(self, now: float) -> None:
         self._turn(now)
         self.inflight += 1

@@ -16,7 +16,8 @@ from litellm.engine.streams import EventStream, Sink
 from litellm.engine.upstream import additional_headers
 from litellm.formats.sse import SSEDecoder
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.plan import RetryPolicy
+from litellm.router.fallbacks import NONE, Fallbacks
+from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.router import Router, Served
 from litellm.types import utils as types
 from litellm.types.calls import Ask, Json, Op
@@ -48,8 +49,10 @@ class ToldRouter(Router):
         policy: RetryPolicy,
         commit_seconds: float | None,
         telling: Telling,
+        routing: Routing | None = None,
+        fallbacks: Fallbacks = NONE,
     ) -> None:
-        super().__init__(deployments, engine, policy, commit_seconds)
+        super().__init__(deployments, engine, policy, commit_seconds, routing, fallbacks)
         self._telling = telling
 
     async def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Served[Reply]:

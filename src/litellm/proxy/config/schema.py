@@ -44,6 +44,7 @@ from litellm.proxy.config.kinds import (
     time_zone,
 )
 from litellm.router.strategies import STRATEGIES
+from litellm.types.router import AllowedFailsPolicy, RetryPolicy
 
 RoutingStrategy = Literal[
     "simple-shuffle",
@@ -312,9 +313,8 @@ class LitellmSettings(Section):
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        add_function_to_prompt  budget_duration cache cache_params cloudzero_settings
-          cost_discount_config cost_margin_config
-        custom_prometheus_metadata_labels custom_prometheus_tags datadog_params 
+        add_function_to_prompt budget_duration cache cache_params cloudzero_settings cost_discount_config cost_margin_config
+        custom_prometheus_metadata_labels custom_prometheus_tags datadog_params
         default_internal_user_params default_key_generate_params default_team_params default_team_settings
         disable_aiohttp_transport disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
         disable_hf_tokenizer_download disable_streaming_logging disable_token_counter enable_json_schema_validation
@@ -324,7 +324,7 @@ class LitellmSettings(Section):
         mcp_aliases model_alias_map model_cost_map_url model_fallbacks modify_params network_mock
         prometheus_initialize_budget_metrics prometheus_metrics_config public_model_groups
         redact_messages_in_exceptions redact_user_api_key_info require_auth_for_metrics_endpoint
-        route_all_chat_openai_to_responses s3_callback_params service_callback service_callbacks 
+        route_all_chat_openai_to_responses s3_callback_params service_callback service_callbacks
         suppress_debug_info tag_budget_config telemetry  upperbound_key_generate_params
         use_aiohttp_transport use_chat_completions_url_for_anthropic_messages
         """
@@ -336,6 +336,11 @@ class LitellmSettings(Section):
 
     drop_params: bool | None = Field(default=None, description="Drop parameters that a provider does not support.")
     num_retries: Count | None = Field(default=None, description="Further attempts after one that failed. Default 2.")
+    fallbacks: FallbackLists | None = Field(default=None, description="As in `router_settings`, which wins over it.")
+    context_window_fallbacks: FallbackLists | None = Field(default=None, description="As in `router_settings`.")
+    content_policy_fallbacks: FallbackLists | None = Field(default=None, description="As in `router_settings`.")
+    default_fallbacks: tuple[str, ...] | None = Field(default=None, description="As in `router_settings`.")
+    allowed_fails: Count | None = Field(default=None, description="As in `router_settings`.")
     request_timeout: Positive | None = Field(
         default=None, description="Seconds; see `timeout` of a deployment. Default 600."
     )

@@ -1,0 +1,95 @@
+"""`router_settings` as the router takes them: retries, strategy, cooldowns, fallbacks, tags."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from litellm.proxy.config.load import Config
+from litellm.router.deployments import Deployment
+from litellm.router.fallbacks import MOST, Fallbacks
+from litellm.router.health import Cooldowns, Health
+from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.strategies import STRATEGIES
+
+DEFAULT_RETRIES: Final = 2
+DEFAULT_REST: Final = 5.0  # seconds
+DEFAULT_STRATEGY: Final = "simple-shuffle"
+CATCH_ALL: Final = "default"
+"""The tag of deployments that serve whatever no other tag is for."""
+
+
+def retry_policy(config: Config) -> RetryPolicy:
+    routing = config.router_settings
+    return RetryPolicy(
+        _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES),
+        routing.retry_after or 0.0,
+        _kinds(routing.retry_policy, "Retries"),
+        {group: _kinds(policy, "Retries") for group, policy in (routing.model_group_retry_policy or {}).items()},
+    )
+
+
+def routing_of(config: Config) -> Routing:
+    given = config.router_settings
+    return Routing(
+        STRATEGIES.get(given.routing_strategy or DEFAULT_STRATEGY, STRATEGIES[DEFAULT_STRATEGY]),
+        Cooldowns(
+            _first(given.cooldown_time, DEFAULT_REST),
+            bool(given.disable_cooldowns),
+            _or(given.allowed_fails, config.litellm_settings.allowed_fails),
+            _kinds(given.allowed_fails_policy, "AllowedFails"),
+        ),
+        given.total_timeout,
+    )
+
+
+def fallbacks_of(config: Config) -> Fallbacks:
+    given, older = config.router_settings, config.litellm_settings
+    return Fallbacks(
+        _or(given.fallbacks, older.fallbacks) or {},
+        _or(given.context_window_fallbacks, older.context_window_fallbacks) or {},
+        _or(given.content_policy_fallbacks, older.content_policy_fallbacks) or {},
+        _or(given.default_fallbacks, older.default_fallbacks) or (),
+        _first(given.max_fallbacks, MOST),
+    )
+
+
+def aliases_of(config: Config) -> dict[str, str]:
+    given = config.router_settings.model_group_alias or {}
+    return {name: alias if isinstance(alias, str) else alias.model for name, alias in given.items()}
+
+
+def attach(deployments: Collection[Deployment], parallel: Mapping[str, int | None], health: Health) -> None:
+    """Gives a state to each deployment that has company or a limit. `parallel`: by deployment id."""
+    company: dict[str, int] = {}
+    for one in deployments:
+        company[one.model_name] = company.get(one.model_name, 0) + 1
+    for one in deployments:
+        most = parallel.get(one.id)
+        if company[one.model_name] > 1 or most is not None or one.rpm is not None or one.tpm is not None:
+            one.state = health.of(one.id)
+            one.state.limit(most, one.rpm, one.tpm)
+    health.keep({one.id for one in deployments})
+
+
+def tagged(group: tuple[Deployment, ...], tags: Collection[str], any_will_do: bool) -> tuple[Deployment, ...]:
+    """The deployments for a request with these tags; those of the tag `default`, else those without any, for the rest."""
+    if tags:
+        asked = frozenset(tags)
+        fitting = tuple(one for one in group if (one.tags & asked if any_will_do else asked <= one.tags))
+        return fitting or tuple(one for one in group if CATCH_ALL in one.tags)
+    return tuple(one for one in group if CATCH_ALL in one.tags) or tuple(one for one in group if not one.tags)
+
+
+def _kinds(policy: BaseModel | None, ending: str) -> dict[str, int]:
+    """`RateLimitErrorRetries: 3` is 3 for RateLimitError."""
+    given: dict[str, Any] = policy.model_dump(exclude_none=True) if policy is not None else {}
+    return {name.removesuffix(ending): count for name, count in given.items()}
+
+
+def _or(first: Any, second: Any) -> Any:
+    return second if first is None else first
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
