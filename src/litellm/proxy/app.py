@@ -269,4 +269,3 @@ def _label(path: str) -> str:
     if route is not None:
         return route.path
     return path if path in PUBLIC or path in probes.PROBES else "other"from litellm.router.health import Health
-

@@ -73,7 +73,7 @@ def attach(deployments: Collection[Deployment], parallel: Mapping[str, int | Non
 
 
 def tagged(group: tuple[Deployment, ...], tags: Collection[str], any_will_do: bool) -> tuple[Deployment, ...]:
-    """The deployments for a request with these tags; those of the tag `default`, else those without any, for the rest."""
+    """The deployments for a request with these tags; for the rest those of the tag `default`, else those without."""
     if tags:
         asked = frozenset(tags)
         fitting = tuple(one for one in group if (one.tags & asked if any_will_do else asked <= one.tags))

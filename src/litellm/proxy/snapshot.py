@@ -61,7 +61,7 @@ class Snapshot:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Other names of model groups."""
     any_tag: bool | None = None
-    """Requests with tags go to deployments with these tags: with one of them (True), with all. None: tags say nothing."""
+    """Requests with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
 
 
 def build(

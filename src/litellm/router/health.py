@@ -98,7 +98,7 @@ class State:
         self.seen_at = now
 
     def expected(self, now: float) -> float:
-        """Seconds that another call would take here: the recent latency, a peak forgotten with time, times the queue."""
+        """Seconds that another call would take here: the recent latency, forgotten with time, times the queue."""
         if self.latency is None:
             return 0.0
         return self.latency * _DECAY / (_DECAY + now - self.seen_at) * (self.inflight + 1)

@@ -48,7 +48,7 @@ class Routing:
     """How calls are shared among deployments, and when one rests."""
 
     strategy: Strategy = simple_shuffle
-    cooldowns: Cooldowns = Cooldowns()
+    cooldowns: Cooldowns = field(default_factory=Cooldowns)
     total_seconds: float | None = None
     """For a call with all its attempts, pauses and fallbacks."""
 

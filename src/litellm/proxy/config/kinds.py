@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from litellm.integrations import registry
 from litellm.proxy.spend.periods import seconds_of
+from litellm.types.calls import as_list, as_object
 from litellm.types.http import Headers, InvalidRequest, Url
 
 
@@ -77,16 +78,19 @@ def dotted(value: str) -> str:
 
 def fallback_lists(value: Any) -> Any:
     """`[{a: [b, c]}, {d: e}]`, or the same as one mapping."""
-    pairs: list[Any] = [value] if isinstance(value, dict) else value
-    if not isinstance(pairs, list) or not all(isinstance(pair, dict) for pair in pairs):
+    pairs = [value] if as_object(value) is not None else as_list(value)
+    if pairs is None:
         raise ValueError("expected a list like [{model: [fallback, ...]}]")
     made: dict[str, tuple[Any, ...]] = {}
     for pair in pairs:
-        for model, others in pair.items():
-            listed_ = [others] if isinstance(others, str) else others
-            if not isinstance(listed_, list):
+        given = as_object(pair)
+        if given is None:
+            raise ValueError("expected a list like [{model: [fallback, ...]}]")
+        for model, others in given.items():
+            names = [others] if isinstance(others, str) else others
+            if not isinstance(names, list | tuple):
                 raise ValueError(f"expected a list of models for {model}")
-            made[str(model)] = (*made.get(str(model), ()), *listed_)
+            made[str(model)] = (*made.get(str(model), ()), *names)
     return made
 
 

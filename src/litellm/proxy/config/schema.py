@@ -63,6 +63,9 @@ Mode = Literal[
     "batch", "realtime", "ocr", "moderation", "image_edit", "video_generation", "search",
 ]  # fmt: skip
 
+FallbackLists = Annotated[dict[str, tuple[str, ...]], BeforeValidator(fallback_lists)]
+"""Model -> models to turn to; written as `[{model: [other, ...]}]`."""
+
 CLIENTSIDE_NAMES: Final = names_of("api_base base_url api_key organization")
 """What a deployment can let a request override."""
 
@@ -139,7 +142,7 @@ class LitellmParams(Section):
         use_in_pass_through
         """
     )
-        priced: ClassVar[bool] = True
+    priced: ClassVar[bool] = True
     later_prefixes: ClassVar[tuple[str, ...]] = (
         *params.CREDENTIAL_PREFIXES,
         "azure_", "input_cost_per_", "output_cost_per_", "cache_read_input_", "cache_creation_input_",
@@ -173,8 +176,12 @@ class LitellmParams(Section):
     max_retries: Count | None = Field(default=None, description="Further attempts after one that failed.")
     num_retries: Count | None = Field(default=None, description="The same as `max_retries`.")
     weight: Amount | None = Field(default=None, description="This deployment's share of its model's calls.")
-    rpm: Count | None = Field(default=None, description="Requests per minute: no more go there; without `weight`, also its share.")
-    tpm: Count | None = Field(default=None, description="Tokens per minute: no more go there; without the others, also its share.")
+    rpm: Count | None = Field(
+        default=None, description="Requests per minute: no more go there. Without `weight`, also its share."
+    )
+    tpm: Count | None = Field(
+        default=None, description="Tokens per minute: no more go there. Without `weight` and `rpm`, also its share."
+    )
     order: int | None = Field(default=None, description="Deployments of a lower order are tried first.")
     max_parallel_requests: Count | None = Field(default=None, description="Calls in flight at once.")
     tags: tuple[str, ...] | None = Field(default=None, description="Tags that a request may ask for.")
@@ -313,8 +320,8 @@ class LitellmSettings(Section):
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        add_function_to_prompt budget_duration cache cache_params cloudzero_settings cost_discount_config cost_margin_config
-        custom_prometheus_metadata_labels custom_prometheus_tags datadog_params
+        add_function_to_prompt budget_duration cache cache_params cloudzero_settings cost_discount_config
+        cost_margin_config custom_prometheus_metadata_labels custom_prometheus_tags datadog_params
         default_internal_user_params default_key_generate_params default_team_params default_team_settings
         disable_aiohttp_transport disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
         disable_hf_tokenizer_download disable_streaming_logging disable_token_counter enable_json_schema_validation
@@ -371,9 +378,6 @@ class LitellmSettings(Section):
     @property
     def names_callbacks(self) -> bool:
         return bool(self.callbacks or self.success_callback or self.failure_callback or self.input_callback)
-
-
-FallbackLists = Annotated[dict[str, tuple[str, ...]], BeforeValidator(fallback_lists)]
 
 
 class Alias(Section):
