@@ -33,6 +33,7 @@ from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import StartError, Worker
 from litellm.proxy.snapshot import Snapshot, build
 from litellm.proxy.stock import EMPTY, LeftOut, Stock
+from litellm.router.health import Health
 from litellm.transport.choice import transport_for
 
 if TYPE_CHECKING:  # loaded once there is a store
@@ -268,4 +269,4 @@ def _label(path: str) -> str:
     route = inference(path)
     if route is not None:
         return route.path
-    return path if path in PUBLIC or path in probes.PROBES else "other"from litellm.router.health import Health
+    return path if path in PUBLIC or path in probes.PROBES else "other"
