@@ -112,6 +112,7 @@ TABLE: Final[Mapping[str, str]] = {
     "GET /global/activity":                  "x . . . . .",
     "GET /global/activity/model":            "x . . . . .",
     "GET /global/activity/exceptions":       "x . . . . .",
+    "GET /global/activity/exceptions/deployment": "x . . . . .",
     "GET /global/activity/cache_hits":       "x . . . . .",
     "GET /user/daily/activity":              "x x x x x .",
     "GET /user/daily/activity/aggregated":   "x x x x x .",
