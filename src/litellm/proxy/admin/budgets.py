@@ -19,7 +19,7 @@ router = APIRouter(tags=["budgets"], responses=schemas.INVALID)
 
 class BudgetFields(limited.LimitFields):
     model_max_budget: dict[Name, ModelBudget] = Field(
-        default={}, description="Model -> its own budget. Kept and shown; keys and teams have their own."
+        default={}, description="Model -> its own budget, for keys and teams that have none of their own."
     )
 
 
