@@ -147,3 +147,20 @@ def test_bad_parameters_are_named(gateway: Gateway, path: str, name: str) -> Non
 
 def test_without_the_master_key_there_is_nothing_to_see(gateway: Gateway) -> None:
     assert ask(gateway, "GET", "/customer/list", key="sk-nobody1")[0] == 401
+
+
+def test_the_models_of_a_tag_are_the_only_ones(gateway: Gateway) -> None:
+    post(gateway, "/tag/new", {"name": "narrow", "models": ["other"]})
+    status, error = chat(gateway, metadata={"tags": ["narrow"]})
+    assert (status, error["error"]["type"], error["error"]["param"]) == (403, "tag_model_access_denied", "model")
+    post(gateway, "/tag/update", {"name": "narrow", "models": ["m*"]})
+    assert chat(gateway, metadata={"tags": ["narrow"]})[0] == 200
+
+
+def test_a_budget_says_what_one_model_may_cost(gateway: Gateway) -> None:
+    post(gateway, "/budget/new", {"budget_id": "by model", "model_max_budget": {"m": {"max_budget": CENT}}})
+    keys = [post(gateway, "/key/generate", {"budget_id": "by model"})["key"] for _ in range(2)]
+    assert [chat(gateway, key=key)[0] for key in (*keys, *keys)] == [200, 200, 429, 429], "each counts for itself"
+    own = {"budget_id": "by model", "model_max_budget": {"m": {"max_budget": 1}}}
+    key = post(gateway, "/key/generate", own)["key"]
+    assert [chat(gateway, key=key)[0] for _ in range(2)] == [200, 200]

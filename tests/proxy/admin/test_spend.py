@@ -158,7 +158,11 @@ def test_rate_limits_met_and_cache_hits(shared_upstream: UpstreamThread, tmp_pat
         assert told["sum_num_rate_limit_exceptions"] == 1 == told["daily_data"][0]["num_rate_limit_exceptions"]
         assert get(gateway, f"/global/activity/exceptions?{days}&model_group=broken")["daily_data"] == []
         [row] = get(gateway, f"/global/activity/exceptions/deployment?{days}")
-        assert row["sum_num_rate_limit_exceptions"] == 1
+        assert (row["api_base"], row["sum_num_rate_limit_exceptions"]) == (shared_upstream.base_url, 1)
+        failed = get(gateway, "/spend/logs/v2?status_filter=failure")["data"]
+        assert {(one["custom_llm_provider"], one["model_group"]) for one in failed} == {
+            ("openai", "limited"), ("openai", "broken"),
+        }  # fmt: skip
         hits = {row["model"]: row for row in get(gateway, f"/global/activity/cache_hits?{days}")}
         assert set(hits) == {"m", "limited", "broken"} and hits["m"]["generated_completion_tokens"] > 0
         assert (hits["m"]["total_rows"], hits["m"]["cache_hit_true_rows"], hits["m"]["api_key"]) == (1, 0, "")
