@@ -1,8 +1,8 @@
 """Secrets at rest: AES-256-GCM under a key derived from the salt by HKDF-SHA256.
 
 A sealed value is a text, `sealed:v1:<key id>:<nonce and ciphertext>`. The key's id says which salt made it, so that
-values under a former one can be told, and opened by who has that salt, too. What a value is about (row and field) is bound
-to it: moved to another row, it does not open.
+values under a former one can be told, and opened by who has that salt, too. What a value is about (row and field) is
+bound to it: moved to another row, it does not open.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -265,8 +265,8 @@ def test_reseal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     async def put() -> None:
         shelf = Shelf(Seal("old"), {})
         params = shelf.sealed_params("m", {"model": "openai/x", "api_key": "secret"})
-        rows = [Model(id="m", model_name="x", litellm_params=params),
-                Credential(id="c", values=shelf.sealed_values("c", {"api_key": "secret too", "api_base": "http://a"}))]  # fmt: skip
+        values = shelf.sealed_values("c", {"api_key": "secret too", "api_base": "http://a"})
+        rows = [Model(id="m", model_name="x", litellm_params=params), Credential(id="c", values=values)]
         database = await open_database(None, tmp_path)
         await SqlRecords(database).change([Insert(row) for row in rows])
         await database.aclose()
