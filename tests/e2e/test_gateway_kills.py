@@ -150,6 +150,26 @@ def prove(run: Run, rows: list[SpendRow], problems: list[str]) -> dict[str, int]
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_without_a_kill_the_books_are_the_upstreams(
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, database: str
+) -> None:
+    """F, S and U are the same calls, and all together cost what the upstream billed."""
+    url = postgres.fresh() if database == "postgres" else None
+    gateway = Gateway(config(upstream, tmp_path, url), tmp_path, ("--num_workers", str(WORKERS)))
+    run = Run(gateway, upstream, random.Random(fuzz_seed()))
+    with gateway:
+        run.key = json.loads(gateway.post("/key/generate", {"max_budget": 1e6})[1])["key"]
+        time.sleep(1.5)  # every worker knows it
+        asyncio.run(run.round(kill=False))
+    rows, problems = asyncio.run(books(url, tmp_path / "data"))
+    told = prove(run, rows, problems)
+    assert told["F"] == told["S"] == told["U"] == told["asked"] > 50 and told["unknown"] == 0
+    bills = run.billed()
+    assert {row.call_id: row.spend for row in rows} == {id: billed(model) for id, model in bills.items()}
+    assert {row.usage_source for row in rows} == {"reported"}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_killed_workers_cost_no_call_and_count_none_twice(
     upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, database: str
 ) -> None:

@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.soak]
 CALLERS: Final = 4
 ALLOWED_KIB: Final = count(4096, 1024)
 """Growth of the resident memory over the last half of the requests. A short run still fills the allocator's pools."""
+WRONG_KEYS: Final = 3
+"""Per caller and half: after ten of an address in a minute, the gateway answers each a second later."""
 WILDCARD_NAMES: Final = 1200  # more than the router keeps of a wildcard's concrete models
 
 CONFIG: Final = """
@@ -39,6 +41,7 @@ class Caller:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.statuses: Counter[int] = Counter()
+        self._wrong = 0
         self._connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
 
     def ask(self, path: str, body: Any, key: str = MASTER_KEY) -> None:
@@ -47,6 +50,11 @@ class Caller:
         answer = self._connection.getresponse()
         answer.read()
         self.statuses[answer.status] += 1
+
+    def chat_by_nobody(self, n: int) -> None:
+        """With a key that nobody knows; once those have been enough, without the messages instead."""
+        self._wrong += 1
+        self.ask(CHAT, {"model": "ok"}, f"sk-wrong-{n}" if self._wrong <= WRONG_KEYS else MASTER_KEY)
 
     def hang_up(self) -> None:
         """Go away in the middle of a stream."""
@@ -70,7 +78,7 @@ ACTS: Final[tuple[Callable[[Caller, int], None], ...]] = (
     lambda caller, n: caller.ask("/v1/embeddings", {"model": "ok", "input": [f"text {n}"]}),
     lambda caller, n: caller.ask(CHAT, {"model": "failing", "messages": MESSAGES}),
     lambda caller, n: caller.ask(CHAT, {"model": f"unknown {n}", "messages": MESSAGES}),
-    lambda caller, n: caller.ask(CHAT, {"model": "ok"}, key=f"sk-wrong-{n}"),
+    lambda caller, n: caller.chat_by_nobody(n),
     lambda caller, n: caller.ask(CHAT, b'{"broken'),
     lambda caller, n: caller.ask(f"/no/such/path/{n}", b""),
     lambda caller, n: caller.ask(f"/v1/models/wild/model-{n}", b""),

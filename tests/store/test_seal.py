@@ -31,6 +31,14 @@ def test_a_former_salt_is_told_by_its_id() -> None:
         new.open(old.close("x", "a"), "a")
 
 
+def test_a_former_salt_opens_and_does_not_close() -> None:
+    old, both = Seal("old"), Seal("new", ["older", "old"])
+    before = old.close("x", "a")
+    assert both.open(before, "a") == "x" and not both.is_current(before)
+    after = both.close("x", "a")
+    assert both.is_current(after) and Seal("new").open(after, "a") == "x"
+
+
 @pytest.mark.parametrize("damage", [lambda s: s[:-4], lambda s: s[:-5] + "AAAA=", lambda s: s + "é", lambda s: s[:30]])
 def test_what_was_altered_does_not_open(damage: object) -> None:
     seal = Seal("salt")

@@ -18,6 +18,7 @@ from litellm.proxy.admin import (
     credentials,
     customers,
     deployments,
+    events,
     spend,
     tags,
     totals,
@@ -46,7 +47,7 @@ def config(upstream: UpstreamThread, *models: str, **general: Any) -> str:
 def described() -> list[tuple[str, Any, TypeAdapter[Any]]]:
     """(method, pattern of its path, answer) of the routes that say what they answer."""
     found: list[tuple[str, Any, TypeAdapter[Any]]] = []
-    for part in (activity, audit, budgets, credentials, customers, deployments, spend, tags, totals):
+    for part in (activity, audit, budgets, credentials, customers, deployments, events, spend, tags, totals):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             answer = TypeAdapter(route.responses[200]["model"])

@@ -1,6 +1,7 @@
 """Opening sockets: all addresses of a name, IPv6 first, 250 ms apart."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,6 +118,36 @@ def test_cancelling_a_race(run: Run) -> None:
             assert racing.cancelled()
 
     run(main())
+
+
+def test_a_race_that_is_cancelled_as_it_is_won_leaves_no_socket(run: Run) -> None:
+    """Some turns of the loop after the winner was accepted: an unclosed socket would be a warning, so an error."""
+
+    async def main(turns: int) -> None:
+        accepted, ended = asyncio.Event(), asyncio.Event()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.set()
+            await reader.read()
+            writer.close()
+            ended.set()
+
+        with silent() as first:
+            server = await asyncio.start_server(accept, "127.0.0.1", 0)
+            racing = asyncio.create_task(race(first, server.sockets[0].getsockname()))
+            await accepted.wait()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            racing.cancel()
+            await asyncio.wait([racing])
+            del racing
+            await asyncio.wait_for(ended.wait(), 30)
+            server.close()
+            await server.wait_closed()
+
+    for turns in range(6):
+        run(main(turns))
+        gc.collect()
 
 
 @needs_ipv6

@@ -19,7 +19,7 @@ from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.proxy.limits.shared import SharedLimiter
 from litellm.proxy.meter import Meter
 from litellm.proxy.metrics import Metrics
-from litellm.proxy.place import data_dir_of, groups_of, salt_of, url_of
+from litellm.proxy.place import data_dir_of, former_salts, groups_of, salt_of, url_of
 from litellm.proxy.server import Worker
 from litellm.proxy.shelf import Shelf
 from litellm.proxy.spend.journal import Journal
@@ -85,7 +85,7 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
     try:
         records, ledger = SqlRecords(database), SqlLedger(database)
         salt = salt_of(config)
-        shelf = Shelf(Seal(salt) if salt else None, os.environ)
+        shelf = Shelf(Seal(salt, former_salts()) if salt else None, os.environ)
         zone = ZoneInfo(general.budget_time_zone or "UTC")
         keys = KeyBook(records, now, groups_of(config.model_list), zone, [shelf])
         await keys.load()

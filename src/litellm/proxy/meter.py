@@ -70,7 +70,7 @@ class Meter:
     ) -> "Charge":
         """`size` is the body's, in bytes. Raises ProxyError 429 (a limit), 400 (no bound for strict budgets), 503."""
         name = group[0].model_name
-        scopes = self._scopes(identity, name, wanted)
+        scopes = self._scopes(identity, name, ask.model, wanted)
         prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
         nano = _storable(_strict_estimate(ask, group, size) if self._strict else _estimate(group, prompt, answer))
         now = self.clock()
@@ -97,6 +97,7 @@ class Meter:
             stream=ask.stream,
             charged=tuple((scope.id, scope.period) for scope in scopes),
         )
+        _expect(row, group)
         ticket = await self._reserve(ask.call_id, scopes, prompt + answer, nano or 0)
         try:
             self._keeper.intent(row)
@@ -115,14 +116,14 @@ class Meter:
             self._answers[row.model_group] = before + _RECENT * (row.completion_tokens - before)
         return settling
 
-    def _scopes(self, identity: Identity, group: str, wanted: Wanted) -> list[Scope]:
+    def _scopes(self, identity: Identity, group: str, model: str, wanted: Wanted) -> list[Scope]:
         scopes = [*identity.scopes, *identity.by_model.get(group, ())]
         if wanted.end_user:
             scope, row = self._keys.end_user(wanted.end_user)
             if row is not None and row.blocked:
                 raise ProxyError(400, f"User {wanted.end_user} is blocked", param="user")
             scopes.append(scope)
-        scopes += [self._keys.tag(tag) for tag in dict.fromkeys(wanted.tags)]
+        scopes += [self._keys.tag(tag, model) for tag in dict.fromkeys(wanted.tags)]
         return scopes
 
     async def _reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano) -> Ticket:
@@ -250,6 +251,20 @@ class Charge:
             if standing is not None:
                 lines.append(_standing(name, standing))
         return b"".join(lines)
+
+
+def _expect(row: SpendRow, group: Sequence[Deployment]) -> None:
+    """Where the call will go, as far as its group's deployments agree: for a row of a call that nobody answered."""
+    first = group[0]
+    target = first.target
+    if len(group) == 1:
+        row.model_id, row.provider, row.provider_model = first.id, target.provider, target.model
+        row.api_base = first.address
+        return
+    if all(one.target.provider == target.provider for one in group):
+        row.provider = target.provider
+        if all(one.target.model == target.model for one in group):
+            row.provider_model = target.model
 
 
 @lru_cache(maxsize=4)

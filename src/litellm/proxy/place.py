@@ -28,6 +28,12 @@ def salt_of(config: Config) -> str | None:
     return given.get_secret_value() if given else os.environ.get("LITELLM_SALT_KEY") or None
 
 
+def former_salts() -> list[str]:
+    """What secrets may still be sealed under, until `litellm db reseal`: with commas between them."""
+    given = os.environ.get("LITELLM_SALT_KEY_PREVIOUS") or ""
+    return [salt.strip() for salt in given.split(",") if salt.strip()]
+
+
 def groups_of(entries: Iterable[ModelEntry]) -> Groups:
     """Access group -> names of the models in it."""
     found: dict[str, list[str]] = {}

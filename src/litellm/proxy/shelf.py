@@ -130,6 +130,19 @@ class Shelf:
             raise Refused(*problems_of(error)[0]) from None
         return {one: self._close(one, value, _about_value(name, one)) for one, value in given.items()}
 
+    def resealed(self, row: Model | Credential) -> Json:
+        """A row's values, those under a former salt sealed under the newest; the others as they are. Raises Unsealable
+        for one that no salt at hand opens."""
+        about = _about_model if isinstance(row, Model) else _about_value
+        given = row.litellm_params if isinstance(row, Model) else row.values
+        return {name: self._resealed(value, about(row.id, name)) for name, value in given.items()}
+
+    def _resealed(self, value: Any, about: str) -> Any:
+        if self._seal is None or not is_sealed(value) or self._seal.is_current(value):
+            self._open(value, about)
+            return value
+        return self._seal.close(self._seal.open(value, about), about)
+
     def _close(self, name: str, value: Any, about: str) -> Any:
         if value is None or is_reference(value):
             return self._checked(name, value)

@@ -241,8 +241,9 @@ class Ledger(Protocol):
         ...
 
     async def sums(self, by: Sequence[str], query: LogQuery, daily: bool = False) -> list[DaySpend]:
-        """Closing balances and rows of the log, summed by the fields of SpendRow that the balances know; `tag`: per
-        tag, of the rows that are still in the log (a call counts for each of its tags)."""
+        """Closing balances and rows of the log, summed by the fields of SpendRow that the balances know. By `tag` (a
+        call counts for each of its tags), `api_base`, `call_type`, or of one `error` or `cache_hit`: the rows that are
+        still in the log."""
         ...
 
     async def keep(self, prompts: Sequence[Prompt]) -> None: ...

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 _FIELDS: Final = tuple(one.name for one in fields(SpendRow))
 _PLAIN: Final = frozenset(_FIELDS) - {"tags", "charged", "metadata"}
+_LOGGED: Final = frozenset({"tag", "api_base", "cache_hit", "call_type", "error"})
+"""What is summed by although the closing balances do not know it: of the rows that are still in the log."""
 _DAY: Final = len("2026-11-23")
 _SOME: Final = 200
 """Rows in one statement: databases bound the number of parameters."""
@@ -147,14 +149,14 @@ class SqlLedger:
         return rows, total or 0
 
     async def sums(self, by: Sequence[str], query: LogQuery, daily: bool = False) -> list[DaySpend]:
-        """`by` and `query.where` are among OWNERS (the balances know no others) and `tag`."""
+        """`by` and `query.where` are among OWNERS (the balances know no others) and what the log alone knows."""
         asked = set(by) | query.where.keys()
-        unknown = asked - {*OWNERS, "tag"}
+        unknown = asked - {*OWNERS, *_LOGGED}
         if unknown:
             raise StoreError(f"spend is not summed by {', '.join(sorted(unknown))}")
         added: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(lambda: [0] * 6)
         async with self._database.reading() as connection:
-            for table in (SPEND_LOG,) if "tag" in asked else (SPEND_LOG, BALANCES):
+            for table in (SPEND_LOG,) if asked & _LOGGED else (SPEND_LOG, BALANCES):
                 for row in await connection.execute(self._summed(table, by, query, daily)):
                     values = tuple(row)
                     here = added[values[0], tuple(value or "" for value in values[1 : 1 + len(by)])]

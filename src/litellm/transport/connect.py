@@ -59,16 +59,21 @@ async def _race(waiting: list[Address]) -> socket.socket:
                     return attempt.result()
                 first_error = first_error or error
     finally:
-        await _call_off(running)
+        _call_off(running)
     raise first_error or OSError("the name has no address")
 
 
-async def _call_off(attempts: set[asyncio.Task[socket.socket]]) -> None:
+def _call_off(attempts: set[asyncio.Task[socket.socket]]) -> None:
+    """Nothing is waited for: a caller who is cancelled meanwhile would never get the winner, and nobody would close
+    it, nor those that connect after all."""
     for attempt in attempts:
         attempt.cancel()
-    for outcome in await asyncio.gather(*attempts, return_exceptions=True):
-        if isinstance(outcome, socket.socket):
-            outcome.close()
+        attempt.add_done_callback(_close)
+
+
+def _close(attempt: asyncio.Task[socket.socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()
 
 
 async def _attempt(address: Address) -> socket.socket:

@@ -147,3 +147,38 @@ def test_bad_parameters_are_named(gateway: Gateway, path: str, name: str) -> Non
 
 def test_without_the_master_key_there_is_nothing_to_see(gateway: Gateway) -> None:
     assert ask(gateway, "GET", "/customer/list", key="sk-nobody1")[0] == 401
+
+
+def test_a_key_sees_the_deployments_that_it_may_use(gateway: Gateway) -> None:
+    for name in ("seen", "unseen"):
+        params = {"model": "openai/ok", "api_base": "http://127.0.0.1:9", "api_key": "os.environ/PATH"}
+        post(gateway, "/model/new", {"model_name": name, "litellm_params": params})
+    key = post(gateway, "/key/generate", {"models": ["seen"]})["key"]
+    for path in ("/model/info", "/v1/model/info", "/v2/model/info"):
+        status, told = ask(gateway, "GET", path, None, key)
+        assert status == 200
+        [row] = told["data"]
+        assert (row["model_name"], row["litellm_params"]["model"]) == ("seen", "openai/ok")
+        assert "127.0.0.1:9" not in str(told) and "api_key" not in row["litellm_params"]
+        assert "127.0.0.1:9" in str(get(gateway, path)), "the admin sees it"
+    status, told = ask(gateway, "GET", "/model_group/info", None, key)
+    assert (status, [row["model_group"] for row in told["data"]]) == (200, ["seen"])
+    other = next(row for row in get(gateway, "/model/info")["data"] if row["model_name"] == "unseen")["model_info"]
+    assert ask(gateway, "GET", f"/model/info?litellm_model_id={other['id']}", None, key)[0] == 404
+
+
+def test_the_models_of_a_tag_are_the_only_ones(gateway: Gateway) -> None:
+    post(gateway, "/tag/new", {"name": "narrow", "models": ["other"]})
+    status, error = chat(gateway, metadata={"tags": ["narrow"]})
+    assert (status, error["error"]["type"], error["error"]["param"]) == (403, "tag_model_access_denied", "model")
+    post(gateway, "/tag/update", {"name": "narrow", "models": ["m*"]})
+    assert chat(gateway, metadata={"tags": ["narrow"]})[0] == 200
+
+
+def test_a_budget_says_what_one_model_may_cost(gateway: Gateway) -> None:
+    post(gateway, "/budget/new", {"budget_id": "for one model", "model_max_budget": {"m": {"max_budget": CENT}}})
+    keys = [post(gateway, "/key/generate", {"budget_id": "for one model"})["key"] for _ in range(2)]
+    assert [chat(gateway, key=key)[0] for key in (*keys, *keys)] == [200, 200, 429, 429], "each counts for itself"
+    own = {"budget_id": "for one model", "model_max_budget": {"m": {"max_budget": 1}}}
+    key = post(gateway, "/key/generate", own)["key"]
+    assert [chat(gateway, key=key)[0] for _ in range(2)] == [200, 200]

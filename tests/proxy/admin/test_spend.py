@@ -145,6 +145,39 @@ def test_activity(spent: Spent) -> None:
     assert [(row["model"], row["sum_api_requests"]) for row in by_model] == [("m", 3), ("bad", 1), ("n", 1)]
 
 
+def test_rate_limits_met_and_cache_hits(shared_upstream: UpstreamThread, tmp_path_factory: Any) -> None:
+    folder = tmp_path_factory.mktemp("events")
+    with Gateway(config(shared_upstream, data_dir=str(folder / "data")), folder) as gateway:
+        for name, path in (("limited", "status-429"), ("broken", "status-500")):
+            params = {"model": f"openai/{path}", "api_base": shared_upstream.base_url, "api_key": "os.environ/PATH"}
+            post(gateway, "/model/new", {"model_name": name, "litellm_params": params})
+        assert [chat(gateway, name)[0] for name in ("m", "limited", "broken")] == [200, 429, 500]
+        until(lambda: get(gateway, "/spend/logs/v2")["total"] == 3)
+        days = f"start_date=2026-01-01&end_date={datetime.now(UTC):%Y-%m-%d}"
+        told = get(gateway, f"/global/activity/exceptions?{days}")
+        assert told["sum_num_rate_limit_exceptions"] == 1 == told["daily_data"][0]["num_rate_limit_exceptions"]
+        assert get(gateway, f"/global/activity/exceptions?{days}&model_group=broken")["daily_data"] == []
+        [row] = get(gateway, f"/global/activity/exceptions/deployment?{days}")
+        assert (row["api_base"], row["sum_num_rate_limit_exceptions"]) == (shared_upstream.base_url, 1)
+        failed = get(gateway, "/spend/logs/v2?status_filter=failure")["data"]
+        assert {(one["custom_llm_provider"], one["model_group"]) for one in failed} == {
+            ("openai", "limited"), ("openai", "broken"),
+        }  # fmt: skip
+        hits = {row["model"]: row for row in get(gateway, f"/global/activity/cache_hits?{days}")}
+        assert set(hits) == {"m", "limited", "broken"} and hits["m"]["generated_completion_tokens"] > 0
+        assert (hits["m"]["total_rows"], hits["m"]["cache_hit_true_rows"], hits["m"]["api_key"]) == (1, 0, "")
+        post(gateway, "/budget/new", {"budget_id": "b", "max_budget": 2, "rpm_limit": 3})
+        fields = {row["field_name"]: row for row in get(gateway, "/budget/settings?budget_id=b")}
+        assert (fields["max_budget"]["field_value"], fields["max_budget"]["stored_in_db"]) == (2, True)
+        assert (fields["rpm_limit"]["field_type"], fields["tpm_limit"]["stored_in_db"]) == ("Integer", False)
+        assert refused(gateway, "/budget/settings?budget_id=none", None, "GET") == (404, "budget_id")
+        [own] = [row for row in get(gateway, "/model/info")["data"] if row["model_name"] == "m"]
+        [kept] = [row for row in get(gateway, "/model/info")["data"] if row["model_name"] == "broken"]
+        for id in (own["model_info"]["id"], kept["model_info"]["id"]):
+            assert get(gateway, f"/credentials/by_model/{id}")["credential_values"] == {"api_key": "********"}
+        assert refused(gateway, "/credentials/by_model/none", None, "GET") == (404, "model_id")
+
+
 @pytest.mark.parametrize(
     ("path", "names", "entities"),
     [

@@ -1,4 +1,4 @@
-"""`litellm db copy` and `litellm db import`, between real databases."""
+"""`litellm db copy`, `litellm db import` and `litellm db reseal`, on real databases."""
 
 import asyncio
 import json
@@ -12,13 +12,15 @@ from sqlalchemy import text
 
 from litellm.cli import main
 from litellm.proxy.commands.takeover import millis_of, nano_of
+from litellm.proxy.shelf import Shelf
 from litellm.proxy.spend.journal import Journal
 from litellm.proxy.spend.periods import period
 from litellm.store.base import Audit, Insert, LogQuery, Total
 from litellm.store.database import open_database
 from litellm.store.ledger import SqlLedger
 from litellm.store.records import SqlRecords
-from litellm.types.accounts import Key, Member, Row, SpendRow, Team, User
+from litellm.store.seal import Seal, Unsealable
+from litellm.types.accounts import Credential, Key, Member, Model, Row, SpendRow, Team, User
 from support.postgres import Postgres
 
 KEY = Key(id="a" * 64, key_alias="mine", models=("m", "n"), metadata={"b": 1.5, "a": [None, "ä"]}, blocked=True)
@@ -253,3 +255,46 @@ def test_money_and_times() -> None:
         100_000_000, 1, 0, 1, 300_000_000, None,
     ]  # fmt: skip
     assert millis_of(datetime(1970, 1, 1, 0, 0, 1)) == 1000 and millis_of("no time") is None
+
+
+def test_reseal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a former salt sealed opens under the newest alone; again there is nothing to do; nothing is half done."""
+    monkeypatch.setenv("LITELLM_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    async def put() -> None:
+        shelf = Shelf(Seal("old"), {})
+        params = shelf.sealed_params("m", {"model": "openai/x", "api_key": "secret"})
+        values = shelf.sealed_values("c", {"api_key": "secret too", "api_base": "http://a"})
+        rows = [Model(id="m", model_name="x", litellm_params=params), Credential(id="c", values=values)]
+        database = await open_database(None, tmp_path)
+        await SqlRecords(database).change([Insert(row) for row in rows])
+        await database.aclose()
+
+    async def opened(*salts: str) -> tuple[Any, Any]:
+        database = await open_database(None, tmp_path)
+        records, shelf = SqlRecords(database), Shelf(Seal(*salts), {})
+        model, credential = await records.get(Model, "m"), await records.get(Credential, "c")
+        await database.aclose()
+        assert model is not None and credential is not None
+        key = shelf.entry(model).litellm_params.api_key
+        return key and key.get_secret_value(), shelf.values(credential)
+
+    asyncio.run(put())
+    whole = ("secret", {"api_key": "secret too", "api_base": "http://a"})
+    monkeypatch.setenv("LITELLM_SALT_KEY", "new")
+    monkeypatch.setenv("LITELLM_SALT_KEY_PREVIOUS", "another")
+    assert main(["db", "reseal"]) == 1
+    assert "model 'm': it was sealed under another LITELLM_SALT_KEY" in capsys.readouterr().err
+    assert asyncio.run(opened("old")) == whole, "nothing has changed"
+    monkeypatch.setenv("LITELLM_SALT_KEY_PREVIOUS", "another, old")
+    assert main(["db", "reseal"]) == 0
+    assert "2 rows sealed anew" in capsys.readouterr().out
+    assert asyncio.run(opened("new")) == whole
+    with pytest.raises(Unsealable):
+        asyncio.run(opened("old"))
+    monkeypatch.delenv("LITELLM_SALT_KEY_PREVIOUS")
+    assert main(["db", "reseal"]) == 0
+    assert "0 rows sealed anew" in capsys.readouterr().out
+    monkeypatch.delenv("LITELLM_SALT_KEY")
+    assert main(["db", "reseal"]) == 1 and "LITELLM_SALT_KEY" in capsys.readouterr().err

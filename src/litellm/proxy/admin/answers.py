@@ -46,6 +46,17 @@ class Budget(_Limits):
     model_max_budget: dict[str, ModelBudget]
 
 
+class BudgetSetting(_Answer):
+    """One field of a budget, as a form shows it."""
+
+    field_name: str
+    field_type: str
+    field_description: str
+    field_value: float | str | Json | None
+    stored_in_db: bool
+    field_default_value: None
+
+
 class _Standing(_Limits):
     budget_id: str | None
     litellm_budget_table: Budget | None
@@ -323,6 +334,30 @@ class Activity(_Answer):
 
 class ModelActivity(Activity):
     model: str
+
+
+class ExceptionDay(_Answer):
+    date: str
+    num_rate_limit_exceptions: int
+
+
+class Exceptions(_Answer):
+    daily_data: list[ExceptionDay]
+    sum_num_rate_limit_exceptions: int
+
+
+class AddressExceptions(Exceptions):
+    api_base: str
+
+
+class CacheHits(_Answer):
+    api_key: str
+    call_type: str
+    model: str
+    total_rows: int
+    cache_hit_true_rows: int
+    cached_completion_tokens: int
+    generated_completion_tokens: int
 
 
 class Metrics(_Answer):

@@ -25,6 +25,7 @@ from litellm.proxy.admin import (
     credentials,
     customers,
     deployments,
+    events,
     health,
     keys,
     models,
@@ -67,7 +68,8 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(health.router)
     app.include_router(keys.router)
     for part in (
-        users, teams, organizations, deployments, credentials, customers, budgets, tags, spend, totals, activity, audit,
+        users, teams, organizations, deployments, credentials, customers, budgets, tags, spend, totals, activity,
+        events, audit,
     ):  # fmt: skip
         app.include_router(part.router)
     _describe(app, gateway)

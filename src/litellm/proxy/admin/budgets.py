@@ -19,7 +19,7 @@ router = APIRouter(tags=["budgets"], responses=schemas.INVALID)
 
 class BudgetFields(limited.LimitFields):
     model_max_budget: dict[Name, ModelBudget] = Field(
-        default={}, description="Model -> its own budget. Kept and shown; keys and teams have their own."
+        default={}, description="Model -> its own budget, for keys and teams that have none of their own."
     )
 
 
@@ -40,6 +40,11 @@ class OneBudget(BaseModel):
 
 
 _FIELDS: Final = tuple(BudgetFields.model_fields)
+_TYPES: Final = {
+    "budget_duration": "String", "tpm_limit": "Integer", "rpm_limit": "Integer", "max_parallel_requests": "Integer",
+    "metadata": "Object", "model_max_budget": "Object",
+}  # fmt: skip
+"""Of the fields that are no sum of money."""
 
 
 @router.post("/budget/new", summary="Name some limits", **answers.of(answers.Budget))
@@ -67,6 +72,24 @@ async def list_budgets(
     desk = await desk_of(request)
     found = await desk.records.find(StoreQuery(Budget, page=page, size=size))
     return [limited.shown_budget(row) for row in found.rows]
+
+
+@router.get("/budget/settings", summary="A budget, field by field", **answers.of(list[answers.BudgetSetting]))
+async def settings(request: Request, budget_id: str) -> list[Json]:
+    """What a budget may say, and what this one says: for a form."""
+    desk = await desk_of(request)
+    told = limited.shown_budget(await rows.found(desk, Budget, budget_id, "budget_id"))
+    return [
+        {
+            "field_name": name,
+            "field_type": _TYPES.get(name, "Float"),
+            "field_description": BudgetFields.model_fields[name].description or "",
+            "field_value": told[name],
+            "stored_in_db": told[name] not in (None, {}),
+            "field_default_value": None,
+        }
+        for name in _FIELDS
+    ]
 
 
 @router.post("/budget/update", summary="Change a budget", **answers.of(answers.Budget))

@@ -9,7 +9,7 @@ from litellm.proxy.admin import answers, limited, rows, schemas
 from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Name, Object
 from litellm.proxy.errors import ProxyError
-from litellm.proxy.shelf import Refused
+from litellm.proxy.shelf import Refused, is_secret
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import Credential, Model, storable
 from litellm.types.calls import Json
@@ -59,6 +59,32 @@ async def list_credentials(
 async def by_name(request: Request, name: str) -> Json:
     desk = await desk_of(request)
     return _shown(await _found(desk, name))
+
+
+@router.get("/credentials/by_model/{model_id}", summary="A deployment's, hidden", **answers.of(answers.Credential))
+async def by_model(request: Request, model_id: str) -> Json:
+    """Those that it names, or that it has itself: which there are, never what they are."""
+    desk = await desk_of(request)
+    params, info = await _params_of(request, desk, model_id)
+    named = params.get("litellm_credential_name")
+    if named:
+        return _shown(await _found(desk, named))
+    secrets = [name for name, value in params.items() if value is not None and is_secret(name)]
+    values = dict.fromkeys(secrets, HIDDEN)
+    return {"credential_name": model_id, "credential_values": values, "credential_info": {}, **limited.stamps_of(info)}
+
+
+async def _params_of(request: Request, desk: Desk, model_id: str) -> tuple[Json, Model]:
+    """What was said of a deployment, in the store or in the config. Raises ProxyError 404."""
+    row = await desk.records.get(Model, storable(model_id))
+    if row is not None:
+        return row.litellm_params, row
+    gateway: Gateway = request.app.state.gateway
+    snapshot = gateway.snapshot
+    for deployment, entry in zip(snapshot.router.deployments.all, snapshot.entries, strict=True):
+        if deployment.id == model_id:
+            return entry.litellm_params.model_dump(exclude_none=True), Model(id=model_id)
+    raise rows.missing(Model, "model_id")
 
 
 @router.patch("/credentials/{name:path}", summary="Change credentials", **answers.of(answers.Done))

@@ -32,7 +32,7 @@ class LimitFields(BaseModel):
     budget_duration: str | None = Field(default=None, description="After which the budget begins anew: 1h, 1d, 1mo.")
     tpm_limit: Count | None = Field(default=None, description="Tokens per minute.")
     rpm_limit: Count | None = Field(default=None, description="Requests per minute.")
-    max_parallel_requests: Count | None = None
+    max_parallel_requests: Count | None = Field(default=None, description="Calls at a time.")
     metadata: Object = {}
 
 

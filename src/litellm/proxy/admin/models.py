@@ -12,9 +12,11 @@ from litellm.catalog import cost, models, tokens
 from litellm.catalog import params as names
 from litellm.providers import compatible
 from litellm.proxy import prices
-from litellm.proxy.admin import schemas
+from litellm.proxy.admin import roles, schemas
+from litellm.proxy.admin.loading import IDENTITY
 from litellm.proxy.config.schema import LitellmParams
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys.identity import Identity
 from litellm.proxy.snapshot import Snapshot
 from litellm.proxy.stock import LeftOut
 from litellm.router.deployments import Deployment
@@ -33,6 +35,8 @@ _SHOWN: Final = frozenset(
 )  # fmt: skip
 """The fields of `litellm_params` that are no secret. Defaults for OpenAI's own parameters are shown beside them."""
 
+_PLACE: Final = frozenset({"api_base", "litellm_credential_name", "configurable_clientside_auth_params"})
+
 _INPUTS: Final = frozenset({"messages", "prompt", "input", "extra_headers", "extra_body", "extra_query"})
 """No settings, or names that may carry anything."""
 
@@ -49,7 +53,7 @@ router = APIRouter(tags=["models"], responses=schemas.INVALID)
 @router.get("/v1/model/info", summary="Deployments")
 async def model_info(request: Request, litellm_model_id: str | None = None) -> Json:
     """Every row of the config's `model_list`, and those of the store; or the one with this id. A row whose `model_info`
-    has an `error` is not served."""
+    has an `error` is not served. A key that is no admin's sees those that it may use, without their address."""
     rows = _rows(request)
     if litellm_model_id is not None:
         rows = [row for row in rows if row["model_info"]["id"] == litellm_model_id]
@@ -82,7 +86,15 @@ def _rows(request: Request) -> list[Json]:
     """The deployments that are served, then those that are not."""
     gateway: Gateway = request.app.state.gateway
     rows = [_row(deployment, params) for deployment, params in _deployments(request)]
-    return rows + [_left_out(one) for one in gateway.snapshot.left_out]
+    identity: Identity = request.scope[IDENTITY]
+    if roles.sees_all(identity):
+        return rows + [_left_out(one) for one in gateway.snapshot.left_out]
+    return [{**row, "litellm_params": _without_place(row["litellm_params"])} for row in rows]
+
+
+def _without_place(params: Json) -> Json:
+    """For callers: where a deployment is, and on whose account, is the operator's to know."""
+    return {name: value for name, value in params.items() if name not in _PLACE}
 
 
 @router.get("/model_group/info", summary="Model groups")
@@ -136,10 +148,14 @@ def _rates(request: Request, model: str) -> cost.Rates:
 
 
 def _deployments(request: Request) -> list[tuple[Deployment, LitellmParams]]:
-    """Each deployment with what the config, or the store, says of it."""
+    """Each deployment that the asker may use, or sees as an admin, with what the config, or the store, says of it."""
     gateway: Gateway = request.app.state.gateway
     snapshot: Snapshot = gateway.snapshot
-    return [(d, e.litellm_params) for d, e in zip(snapshot.router.deployments.all, snapshot.entries, strict=True)]
+    identity: Identity = request.scope[IDENTITY]
+    every = zip(snapshot.router.deployments.all, snapshot.entries, strict=True)
+    if roles.sees_all(identity):
+        return [(d, e.litellm_params) for d, e in every]
+    return [(d, e.litellm_params) for d, e in every if identity.access.refusing(d.model_name) is None]
 
 
 def _left_out(one: LeftOut) -> Json:

@@ -17,7 +17,7 @@ router = APIRouter(tags=["tags"], responses=schemas.INVALID)
 
 class TagFields(limited.SharedLimitFields):
     description: Text | None = None
-    models: list[Name] = Field(default=[], description="Kept and shown; restricts nothing yet.")
+    models: list[Name] = Field(default=[], description="The only ones that calls with this tag may use; empty: all.")
 
 
 class NamedTag(TagFields):

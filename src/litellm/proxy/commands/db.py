@@ -1,11 +1,11 @@
-"""`litellm db copy FROM TO`, `litellm db import URL`: a store's rows into another database."""
+"""`litellm db copy FROM TO`, `litellm db import URL`: a store's rows into another database. And `litellm db reseal`."""
 
 import asyncio
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from litellm.proxy.commands.places import Place, add_config, of_config, place_of
 from litellm.proxy.commands.terminal import FAILED, OK, STORE, Parser, extra_is_missing, say, table, tell
@@ -18,21 +18,21 @@ def run(arguments: Sequence[str]) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.verb is None:
-        parser.error("copy or import?")
+        parser.error("copy, import or reseal?")
     if extra_is_missing(STORE):
         return FAILED
     from litellm.proxy.config.load import ConfigError
     from litellm.store.base import StoreError
 
     try:
-        return asyncio.run(_copy(given) if given.verb == "copy" else _import(given))
+        return asyncio.run(_VERBS[given.verb](given))
     except (ConfigError, StoreError) as error:
         say(f"error: {error}")
         return FAILED
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="litellm db", description="Rows of the store, into another database.")
+    parser = Parser(prog="litellm db", description="Rows of the store: into another database, or under another salt.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     copy = verbs.add_parser("copy", help="everything, SQLite to Postgres or back, compared afterwards")
     copy.add_argument("source", metavar="FROM", help=_PLACES)
@@ -44,7 +44,15 @@ def _parser() -> Parser:
     add_config(take)
     take.add_argument("--apply", action="store_true", help="do it; without, say what would be done")
     take.add_argument("--without-logs", action="store_true", help="leave LiteLLM_SpendLogs out")
+    again = verbs.add_parser("reseal", help="seal every secret under LITELLM_SALT_KEY (old: LITELLM_SALT_KEY_PREVIOUS)")
+    add_config(again)
     return parser
+
+
+async def _reseal(given: Namespace) -> int:
+    from litellm.proxy.commands.reseal import reseal
+
+    return await reseal(given.config)
 
 
 async def _copy(given: Namespace) -> int:
@@ -117,3 +125,10 @@ async def _import(given: Namespace) -> int:
         done = await take(theirs, ours, found)
     tell(table(done, ("of", "rows", "taken", "there already")))
     return OK
+
+
+_VERBS: Final[Mapping[str, Callable[[Namespace], Coroutine[Any, Any, int]]]] = {
+    "copy": _copy,
+    "import": _import,
+    "reseal": _reseal,
+}

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 import orjson
 
-from litellm.proxy.keys.access import Groups
+from litellm.proxy.keys.access import Access, Groups, rule
 from litellm.proxy.keys.identity import Clock, Identity, Rows, identity, scope_of
 from litellm.proxy.limits.base import Scope
 from litellm.store.base import Records, StoreDown
@@ -144,8 +144,13 @@ class KeyBook:
         row: EndUser | None = self._rows["end_user"].get(name)
         return self._scope(f"end_user:{name}", row), row
 
-    def tag(self, name: str) -> Scope:
-        return self._scope(f"tag:{name}", self._rows["tag"].get(name))
+    def tag(self, name: str, model: str) -> Scope:
+        """Raises ProxyError 403 for a model that is not among those of the tag."""
+        row: Tag | None = self._rows["tag"].get(name)
+        listed = rule("tag", row.models, self.groups) if row is not None else None
+        if listed is not None:
+            Access((listed,)).check(model)
+        return self._scope(f"tag:{name}", row)
 
     def regroup(self, groups: Groups) -> None:
         """A reload has brought other access groups."""

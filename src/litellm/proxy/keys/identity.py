@@ -96,7 +96,7 @@ def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = U
         allowed_routes=key.allowed_routes,
         tags=key.tags,
         metadata=key.metadata,
-        by_model=_by_model(key, team, now, zone),
+        by_model=_by_model(key, team, rows.budgets, now, zone),
         reach=reach(key, user is not None, rows.memberships.get(key.user_id or "", ()), rows.teams),
     )
 
@@ -180,14 +180,18 @@ def _refusal_of_owner(*owners: Limited | None) -> tuple[int, str, str] | None:
     return None
 
 
-def _by_model(key: Key, team: Team | None, now: Millis, zone: tzinfo) -> dict[str, tuple[Scope, ...]]:
+def _by_model(
+    key: Key, team: Team | None, budgets: Mapping[str, Budget], now: Millis, zone: tzinfo
+) -> dict[str, tuple[Scope, ...]]:
     found: dict[str, list[Scope]] = {}
     owners: tuple[tuple[str, Limited | None], ...] = ((f"key_model:{key.id}", key), (f"team_model:{key.team_id}", team))
     for prefix, row in owners:
         if row is None:
             continue
-        for model in {*row.model_rpm_limit, *row.model_tpm_limit, *row.model_max_budget}:
-            budget: Json = row.model_max_budget.get(model) or {}
+        shared = budgets.get(row.budget_id or "")
+        money = row.model_max_budget or (shared.model_max_budget if shared else {})
+        for model in {*row.model_rpm_limit, *row.model_tpm_limit, *money}:
+            budget: Json = money.get(model) or {}
             start, _ = period(budget.get("budget_duration"), now, zone)
             limits = (row.model_rpm_limit.get(model), row.model_tpm_limit.get(model), None, budget.get("max_budget"))
             found.setdefault(model, []).append(Scope(f"{prefix}/{model}", *limits, start))
