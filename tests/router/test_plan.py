@@ -79,7 +79,8 @@ def test_the_number_of_attempts_is_the_policys(group: list[Deployment], draw: fl
 RETRIED = [e.APIConnectionError, e.Timeout, e.RateLimitError, e.InternalServerError, e.BadGatewayError,
            e.ServiceUnavailableError]  # fmt: skip
 ELSEWHERE = [e.AuthenticationError, e.PermissionDeniedError]  # another deployment may have a better key
-FINAL = [e.BadRequestError, e.NotFoundError, e.ContextWindowExceededError, e.APIResponseValidationError, e.UnsupportedParamsError]  # fmt: skip
+FINAL = [e.BadRequestError, e.NotFoundError, e.ContextWindowExceededError, e.APIResponseValidationError,
+         e.UnsupportedParamsError]  # fmt: skip
 
 
 def test_which_errors_are_tried_again() -> None:

@@ -69,7 +69,7 @@ OURS: Final = (
         "prompt_label", "prompt_version", "litellm_system_prompt", "no-log", "verbose",
         "litellm_logging_obj", "proxy_server_request", "merge_reasoning_content_in_choices", "enable_prompt_caching",
         "use_chat_completions_api", "rust", "enable_json_schema_validation", "order", "weight", "rpm", "tpm",
-        "max_parallel_requests", "mock_testing_fallbacks", "mock_testing_context_fallbacks",
+        "max_parallel_requests", "disable_fallbacks", "mock_testing_fallbacks", "mock_testing_context_fallbacks",
         "mock_testing_content_policy_fallbacks", "mock_testing_rate_limit_error", "acompletion", "aembedding",
         "atext_completion", "include_server_side_tool_invocations", "custom_prompt_dict",
         "litellm_params", "litellm_request_debug", "complete_response", "allowed_model_region", "priority",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from math import ceil
 from random import random
 from time import monotonic
 from typing import Generic, TypeVar
@@ -134,7 +135,7 @@ class Router:
         if not failures:
             chosen = choose(group, strategy, now, random())
             if chosen is None:
-                raise RefusedByAll(name, wait(group, now))
+                raise _refused_by_all(name, wait(group, now))
             try:
                 return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, until), chosen)
             except e.LiteLLMError as error:
@@ -203,16 +204,11 @@ class Router:
         return self.policy if count is None else RetryPolicy(count, self.policy.retry_after)
 
 
-class RefusedByAll(e.RouterRateLimitError):
-    """No deployment of a group takes calls now."""
-
-    def __init__(self, group: str, seconds: float) -> None:
-        super().__init__(group, round(seconds, 1))
-        self._seconds = max(1.0, seconds)
-
-    @property
-    def retry_after(self) -> float | None:
-        return self._seconds
+def _refused_by_all(group: str, seconds: float) -> e.RouterRateLimitError:
+    """No deployment of a group takes calls now: come again then."""
+    error = e.RouterRateLimitError(group, round(seconds, 1))
+    error.headers = {"retry-after": str(max(1, ceil(seconds)))}
+    return error
 
 
 async def _in_time(attempt: Awaitable[T], seconds: float, deployment: Deployment) -> T:
