@@ -5,7 +5,10 @@ from litellm.router.budget import MOST, PER_SECOND, RetryBudget
 from litellm.router.fallbacks import Fallbacks
 
 TABLES = Fallbacks(
-    general={"a": ("b", "c"), "*": ("z",)}, context_window={"a": ("long",)}, content_policy={"a": ("lax",)}, default=("d",)
+    general={"a": ("b", "c"), "*": ("z",)},
+    context_window={"a": ("long",)},
+    content_policy={"a": ("lax",)},
+    default=("d",),
 )
 
 
