@@ -40,7 +40,7 @@ CREDENTIALS: Final = frozenset(
 
 CREDENTIAL_PREFIXES: Final = ("aws_", "vertex_", "gcs_", "s3_", "watsonx_", "oci_", "sagemaker_")
 
-NOT_BUILT: Final = frozenset({"fallbacks", "guardrails", "cache", "context_window_fallback_dict", "model_list"})
+NOT_BUILT: Final = frozenset({"fallbacks", "guardrails", "context_window_fallback_dict", "model_list"})
 """Features whose silent absence would change the answer: asking for one is an error until it is there."""
 
 BUILT: Final = frozenset(
@@ -60,7 +60,7 @@ OURS: Final = (
     | NOT_BUILT
     | BUILT
     | {
-        "metadata",
+        "metadata", "cache",
         "caching", "ttl", "preset_cache_key", "litellm_metadata", "tags", "litellm_trace_id", "litellm_session_id",
         "id", "input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
         "base_model", "model_info", "retry_policy", "cooldown_time", "max_fallbacks", "ensure_alternating_roles",

@@ -28,6 +28,7 @@ from litellm.settings import Settings
 from litellm.types.calls import Json, Target
 
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
+    from litellm.proxy.cached import Cache
     from litellm.proxy.hooks import Hooks
 
 DEFAULT_RETRIES: Final = 2
@@ -56,6 +57,7 @@ class Snapshot:
     """What was said of each of the router's deployments, in their order: by the config, then by the store."""
     left_out: tuple[LeftOut, ...] = ()
     hooks: "Hooks | None" = None
+    cache: "Cache | None" = None
 
 
 def build(

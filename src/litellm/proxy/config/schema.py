@@ -305,12 +305,42 @@ class CustomProvider(Section):
     )
 
 
+class CacheParams(Section):
+    """`cache_params`: where answers are kept, and whose they are."""
+
+    later: ClassVar[frozenset[str]] = names_of(
+        "max_connections redis_startup_nodes sentinel_nodes service_name similarity_threshold embedding_model "
+        "redis_semantic_cache_embedding_model"
+    )
+
+    type: Literal["local", "redis", "disk"] | None = Field(default=None, description="Default `local`: memory.")
+    scope: Literal["key", "team", "global"] | None = Field(
+        default=None, description="Who shares answers. Default `team`: a key's team, or the key if it has none."
+    )
+    mode: Literal["default_on", "default_off"] | None = Field(
+        default=None, description="`default_off`: only requests that say `cache: {use-cache: true}`."
+    )
+    ttl: Positive | None = Field(default=None, description="Seconds that an answer is kept. Default 600.")
+    namespace: str | None = Field(default=None, description="Answers of another namespace are not found.")
+    supported_call_types: tuple[str, ...] | None = Field(
+        default=None, description="Of `completion`, `text_completion`, `embedding`. Default: all."
+    )
+    single_flight: bool = Field(default=True, description="The same ask, twice at once, is sent once.")
+    max_size_in_memory: Count | None = Field(default=None, description="Answers kept in memory. Default 200.")
+    disk_cache_dir: str | None = Field(default=None, description="The folder of `disk`. Default `.litellm_cache`.")
+    host: str | None = Field(default=None, description="Redis's. Default localhost.")
+    port: Count | None = Field(default=None, description="Redis's. Default 6379.")
+    password: Secret | None = Field(default=None, description="Redis's.")
+    ssl: bool | None = Field(default=None, description="Speak TLS to Redis.")
+    url: Secret | None = Field(default=None, description="`redis://...` in place of the last four.")
+
+
 class LitellmSettings(Section):
     """`litellm_settings`: defaults for every deployment."""
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        add_function_to_prompt allowed_fails budget_duration cache cache_params cloudzero_settings
+        add_function_to_prompt allowed_fails budget_duration cloudzero_settings
         content_policy_fallbacks context_window_fallbacks cost_discount_config cost_margin_config
         custom_prometheus_metadata_labels custom_prometheus_tags datadog_params default_fallbacks
         default_internal_user_params default_key_generate_params default_team_params default_team_settings
@@ -333,6 +363,8 @@ class LitellmSettings(Section):
     )
 
     drop_params: bool | None = Field(default=None, description="Drop parameters that a provider does not support.")
+    cache: bool | None = Field(default=None, description="Keep answers, and give them again to the same request.")
+    cache_params: CacheParams | None = Field(default=None, description="Where and how long; see docs/caching.md.")
     num_retries: Count | None = Field(default=None, description="Further attempts after one that failed. Default 2.")
     request_timeout: Positive | None = Field(
         default=None, description="Seconds; see `timeout` of a deployment. Default 600."
