@@ -76,13 +76,13 @@ def test_every_forbidden_field_is_refused_by_its_name(name: str, value: Any) -> 
     assert error.param == name and f"'{name}'" in error.message
 
 
-@pytest.mark.parametrize("name", ["api_base", "aws_secret_access_key", "fallbacks"])
+@pytest.mark.parametrize("name", ["api_base", "aws_secret_access_key", "guardrails"])
 def test_null_says_nothing(name: str) -> None:
     clientside.refuse({name: None}, (OWN,))
     assert changed({name: None}) is OWN
 
 
-@pytest.mark.parametrize("name", ["fallbacks", "guardrails", "cache"])
+@pytest.mark.parametrize("name", ["guardrails", "context_window_fallback_dict", "model_list"])
 def test_what_is_not_built_yet_is_refused_and_not_ignored(name: str) -> None:
     assert refused({name: ["x"]}).param == name
 

@@ -41,7 +41,7 @@ CREDENTIALS: Final = frozenset(
 CREDENTIAL_PREFIXES: Final = ("aws_", "vertex_", "gcs_", "s3_", "watsonx_", "oci_", "sagemaker_")
 
 NOT_BUILT: Final = frozenset({"fallbacks", "guardrails", "cache", "context_window_fallback_dict", "model_list"})
-"""Features whose silent absence would change the answer: asking for one is an error until it is there."""
+"""Features whose silent absence would change the answer: asking for one is an error where it is not there."""
 
 BUILT: Final = frozenset(
     {

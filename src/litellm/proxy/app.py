@@ -10,7 +10,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +38,7 @@ from litellm.transport.choice import transport_for
 
 if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
+    from litellm.proxy.cached import Cache
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -63,7 +64,9 @@ class Gateway:
         self.warm = self._admin.warm
         self._stock = EMPTY
         self._reported: tuple[LeftOut, ...] = ()
-        self.snapshot: Snapshot = build(source.load(), self.engine, os.environ, health=self.health)
+        self._cache: Cache | None = None
+        self._replaced: list[Cache] = []  # requests in flight may still ask them
+        self.snapshot: Snapshot = self._with_cache(build(source.load(), self.engine, os.environ, health=self.health))
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
@@ -109,10 +112,25 @@ class Gateway:
 
     def _take(self, config: Config, version: int) -> None:
         """Build the new snapshot whole, then swap it in. Raises, and then nothing has changed."""
-        self.snapshot = build(config, self.engine, os.environ, version, self._stock, self.health)
+        self.snapshot = self._with_cache(build(config, self.engine, os.environ, version, self._stock, self.health))
         self.report()
         if self.books is not None:
             self.books.keys.regroup(place.groups_of(self.snapshot.entries))
+
+    def _with_cache(self, snapshot: Snapshot) -> Snapshot:
+        """The cache that is there, or another if its settings have changed. Without one its code is not loaded."""
+        settings = snapshot.config.litellm_settings
+        if not settings.cache:
+            return snapshot
+        from litellm.proxy import cached
+        from litellm.proxy.config.schema import CacheParams
+
+        wanted = settings.cache_params or CacheParams()
+        if self._cache is None or self._cache.settings != wanted:
+            if self._cache is not None:
+                self._replaced.append(self._cache)
+            self._cache = cached.make(wanted)
+        return replace(snapshot, cache=self._cache)
 
     def report(self) -> None:
         """Say once which deployments are not served."""
@@ -152,6 +170,8 @@ class Gateway:
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
+        for cache in (*self._replaced, *([self._cache] if self._cache else [])):
+            await cache.store.aclose()
         self.metrics.close()
 
     async def handle(self, exchange: Exchange) -> None:

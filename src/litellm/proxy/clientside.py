@@ -15,6 +15,7 @@ from litellm.types.calls import Json, Target, as_list
 from litellm.types.http import InvalidRequest, Timeouts, Url
 
 MAX_RETRIES: Final = 10  # that a caller may ask for
+_BUILT_HERE: Final = frozenset({"fallbacks", "cache"})
 _OPENABLE: Final = frozenset({"api_base", "base_url", "api_key", "organization"})
 
 
@@ -26,7 +27,7 @@ def refuse(ours: Json, group: tuple[Deployment, ...]) -> None:
     for name, value in ours.items():
         if value is None:
             continue
-        if name in names.NOT_BUILT and name != "fallbacks":
+        if name in names.NOT_BUILT and name not in _BUILT_HERE:
             raise ProxyError(400, f"'{name}' is not supported by this gateway yet. Nothing was sent.", param=name)
         if names.is_credential(name) and not (name in _OPENABLE and all(name in d.clientside for d in group)):
             raise ProxyError(

@@ -102,13 +102,16 @@ async def serve(
         exchange.charge = await books.meter.admit(identity, ask, reach, _wanted(exchange, ask, identity), len(raw))
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
+    router = snapshot.router
+    if snapshot.cache is not None:
+        router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:
-        opening = snapshot.router.stream(ask, group, retries)
+        opening = router.stream(ask, group, retries)
         streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
         make = Splicer if exchange.kept is None else exchange.kept.splicer
         splicer = make(asked, read.usage_wanted, streamed.result.decode)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
-    sending = snapshot.router.send(ask, group, retries)
+    sending = router.send(ask, group, retries)
     served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
     await _answer(exchange, served, asked, metrics)
     return None

@@ -29,6 +29,7 @@ from litellm.settings import Settings
 from litellm.types.calls import Json, Target
 
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
+    from litellm.proxy.cached import Cache
     from litellm.proxy.hooks import Hooks
 
 DEFAULT_COMMIT_SECONDS: Final = 15.0
@@ -62,6 +63,7 @@ class Snapshot:
     """Other names of model groups."""
     any_tag: bool | None = None
     """Requests with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
+    cache: "Cache | None" = None
 
 
 def build(

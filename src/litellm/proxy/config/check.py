@@ -16,6 +16,7 @@ from litellm.catalog import params
 from litellm.engine.resolve import Wish, resolve
 from litellm.exceptions import LiteLLMError
 from litellm.proxy.config import schema
+from litellm.proxy.config.router_settings import BUILT_STRATEGIES
 from litellm.proxy.config.source import Fields, Items, Node, Place, Problem, Severity, find, name_mark, plain
 from litellm.settings import Settings
 
@@ -294,7 +295,7 @@ def _models_resolve(parts: Parts) -> Iterator[Finding]:
 
 def _strategy_is_built(parts: Parts) -> Iterator[Finding]:
     strategy = parts.router_settings.routing_strategy
-    if strategy and strategy not in schema.BUILT_STRATEGIES:
+    if strategy and strategy not in BUILT_STRATEGIES:
         yield ("router_settings", "routing_strategy"), f"{strategy} has no effect yet", "warning"
 
 

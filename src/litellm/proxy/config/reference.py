@@ -29,6 +29,7 @@ _SECTIONS: Final[tuple[tuple[str, type[schema.Section]], ...]] = (
     ("model_list[].model_info", schema.ModelInfo),
     ("credential_list[]", schema.CredentialEntry),
     ("litellm_settings", schema.LitellmSettings),
+    ("litellm_settings.cache_params", schema.CacheParams),
     ("router_settings", schema.RouterSettings),
     ("general_settings", schema.GeneralSettings),
 )

@@ -13,16 +13,15 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
     model_validator,
 )
 
-from litellm.catalog import cost, params
+from litellm.catalog import params
+from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.config.kinds import (
     Address,
     Amount,
@@ -34,7 +33,6 @@ from litellm.proxy.config.kinds import (
     Text,
     dotted,
     duration,
-    fallback_lists,
     filled,
     header_name,
     names_of,
@@ -43,28 +41,13 @@ from litellm.proxy.config.kinds import (
     text_of_number,
     time_zone,
 )
-from litellm.router.strategies import STRATEGIES
-from litellm.types.router import AllowedFailsPolicy, RetryPolicy
-
-RoutingStrategy = Literal[
-    "simple-shuffle",
-    "least-busy",
-    "latency-based-routing",
-    "usage-based-routing",
-    "usage-based-routing-v2",
-    "cost-based-routing",
-    "power-of-two",
-    "lar1",
-]
-BUILT_STRATEGIES: Final = frozenset(STRATEGIES)
+from litellm.proxy.config.router_settings import FallbackLists, RouterSettings
+from litellm.proxy.config.section import Section
 
 Mode = Literal[
     "chat", "embedding", "completion", "image_generation", "audio_transcription", "audio_speech", "rerank", "responses",
     "batch", "realtime", "ocr", "moderation", "image_edit", "video_generation", "search",
 ]  # fmt: skip
-
-FallbackLists = Annotated[dict[str, tuple[str, ...]], BeforeValidator(fallback_lists)]
-"""Model -> models to turn to; written as `[{model: [other, ...]}]`."""
 
 CLIENTSIDE_NAMES: Final = names_of("api_base base_url api_key organization")
 """What a deployment can let a request override."""
@@ -83,47 +66,6 @@ _ENDPOINT_PARAMS: Final = names_of(
     """
 )
 """Parameters of well-known endpoints: sent as they are, and not taken for misspelt names of ours."""
-
-
-class Section(BaseModel):
-    """A mapping of config.yaml. Null stands for absent everywhere."""
-
-    model_config = ConfigDict(
-        extra="allow", frozen=True, hide_input_in_errors=True, allow_inf_nan=False, protected_namespaces=()
-    )
-
-    later: ClassVar[frozenset[str]] = frozenset()
-    """Known names without an effect so far, unless they are fields."""
-    idle: ClassVar[frozenset[str]] = frozenset()
-    """Fields without an effect so far."""
-    later_prefixes: ClassVar[tuple[str, ...]] = ()
-    unguarded: ClassVar[frozenset[str]] = frozenset()
-    """Names without effect that restrict something: their warning says that nothing is enforced."""
-    open: ClassVar[bool] = False
-    """Any name is allowed: only near misses of known ones are worth a warning."""
-    passed_on: ClassVar[frozenset[str]] = frozenset()
-    """Names that mean nothing here and are no mistake."""
-    priced: ClassVar[bool] = False
-    """Any rate of `catalog/cost.py` may stand here, fields or not."""
-
-    @classmethod
-    def known(cls) -> frozenset[str]:
-        return frozenset(cls.model_fields) | cls.later | cls.passed_on
-
-    @classmethod
-    def has_no_effect(cls, name: str) -> bool:
-        if name in cls.model_fields:
-            return name in cls.idle
-        return name in cls.later or (name.startswith(cls.later_prefixes) and not cls.is_rate(name))
-
-    @classmethod
-    def is_rate(cls, name: str) -> bool:
-        return cls.priced and cost.is_rate(name)
-
-    def __repr_args__(self) -> Any:
-        """Fields that are set; never the names that are not fields, whose values may be anything."""
-        shown = ((name, getattr(self, name)) for name, info in type(self).model_fields.items() if info.repr)
-        return [(name, value) for name, value in shown if value is not None]
 
 
 class LitellmParams(Section):
@@ -320,7 +262,7 @@ class LitellmSettings(Section):
 
     later: ClassVar[frozenset[str]] = names_of(
         """
-        add_function_to_prompt budget_duration cache cache_params cloudzero_settings cost_discount_config
+        add_function_to_prompt budget_duration cloudzero_settings cost_discount_config
         cost_margin_config custom_prometheus_metadata_labels custom_prometheus_tags datadog_params
         default_internal_user_params default_key_generate_params default_team_params default_team_settings
         disable_aiohttp_transport disable_end_user_cost_tracking disable_end_user_cost_tracking_prometheus_only
@@ -342,6 +284,8 @@ class LitellmSettings(Section):
     )
 
     drop_params: bool | None = Field(default=None, description="Drop parameters that a provider does not support.")
+    cache: bool | None = Field(default=None, description="Keep answers, and give them again to the same request.")
+    cache_params: CacheParams | None = Field(default=None, description="Where and how long; see docs/caching.md.")
     num_retries: Count | None = Field(default=None, description="Further attempts after one that failed. Default 2.")
     fallbacks: FallbackLists | None = Field(default=None, description="As in `router_settings`, which wins over it.")
     context_window_fallbacks: FallbackLists | None = Field(default=None, description="As in `router_settings`.")
@@ -378,87 +322,6 @@ class LitellmSettings(Section):
     @property
     def names_callbacks(self) -> bool:
         return bool(self.callbacks or self.success_callback or self.failure_callback or self.input_callback)
-
-
-class Alias(Section):
-    """A value of `model_group_alias`."""
-
-    model: Text = Field(description="The model that the name stands for.")
-    hidden: bool | None = Field(default=None, description="Not listed by `/v1/models`.")
-
-
-class RouterSettings(Section):
-    """`router_settings`: how a deployment is chosen, and what follows a failure."""
-
-    later: ClassVar[frozenset[str]] = names_of(
-        """
-        alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
-        default_priority deployment_affinity_ttl_seconds enable_health_check_routing enable_pre_call_checks
-        enable_weighted_failover guardrail_list health_check_staleness_threshold ignore_invalid_deployments
-        optional_pre_call_checks polling_interval provider_budget_config redis_db redis_host
-        redis_password redis_port redis_url router_general_settings routing_strategy_args search_tools
-        """
-    )
-    unguarded: ClassVar[frozenset[str]] = names_of(
-        "guardrail_list provider_budget_config"
-    )
-
-    num_retries: Count | None = Field(default=None, description="As in `litellm_settings`, and wins over it.")
-    timeout: Positive | None = Field(
-        default=None, description="As `request_timeout` of `litellm_settings`, and wins over it."
-    )
-    stream_timeout: Positive | None = Field(default=None, description="The same for streamed calls.")
-    routing_strategy: RoutingStrategy | None = Field(
-        default=None,
-        description="How calls are shared: `simple-shuffle` (default; at random by `weight`, `rpm` or `tpm`), "
-        "`least-busy`, `latency-based-routing`, `usage-based-routing-v2`, `cost-based-routing`, `power-of-two`.",
-    )
-    retry_after: Amount | None = Field(
-        default=None, description="Seconds at least before a deployment that failed is asked again. Default: 0."
-    )
-    retry_policy: RetryPolicy | None = Field(
-        default=None, description="Retries by kind of failure, such as `RateLimitErrorRetries`."
-    )
-    model_group_retry_policy: dict[str, RetryPolicy] | None = Field(
-        default=None, description="The same for single models."
-    )
-    total_timeout: Positive | None = Field(
-        default=None, description="Seconds for a call with all its attempts, pauses and fallbacks."
-    )
-    allowed_fails: Count | None = Field(
-        default=None,
-        description="Failures in a minute before a deployment rests. Default: more than half of at least 5 calls.",
-    )
-    allowed_fails_policy: AllowedFailsPolicy | None = Field(
-        default=None, description="The same by kind of failure, such as `TimeoutErrorAllowedFails`."
-    )
-    cooldown_time: Amount | None = Field(default=None, description="Seconds that a deployment rests. Default: 5.")
-    disable_cooldowns: bool | None = Field(default=None, description="No deployment ever rests.")
-    fallbacks: FallbackLists | None = Field(
-        default=None, description="Models to turn to if one fails: `[{gpt-4: [claude, mistral]}]`; `*` is any other."
-    )
-    context_window_fallbacks: FallbackLists | None = Field(
-        default=None, description="The same, for prompts that are too long for the model."
-    )
-    content_policy_fallbacks: FallbackLists | None = Field(
-        default=None, description="The same, for prompts that the provider's content policy refuses."
-    )
-    default_fallbacks: tuple[str, ...] | None = Field(
-        default=None, description="Models to turn to if any model fails, after its own fallbacks."
-    )
-    max_fallbacks: Count | None = Field(default=None, description="Models to turn to at most. Default: 5.")
-    model_group_alias: dict[str, str | Alias] | None = Field(
-        default=None, description="Other names of models: `alias: model`, or `alias: {model: ..., hidden: true}`."
-    )
-    default_max_parallel_requests: Count | None = Field(
-        default=None, description="`max_parallel_requests` of deployments that have none."
-    )
-    enable_tag_filtering: bool | None = Field(
-        default=None, description="A request with tags goes to deployments with these tags only."
-    )
-    tag_filtering_match_any: bool | None = Field(
-        default=None, description="One of the request's tags is enough (default), or a deployment must have them all."
-    )
 
 
 class GeneralSettings(Section):

@@ -1,0 +1,194 @@
+"""Answers from the cache: a router for one call that looks there first, and keeps what it had to ask for.
+
+A hit is served by the group's first deployment at no price, so that all that follows (names, hooks, spend, streams) is
+the same code. The cache is the process's and outlives a reload that does not change its settings.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from litellm.caching.base import Store, Unreachable
+from litellm.caching.controls import Controls, controls
+from litellm.caching.disk import DiskStore
+from litellm.caching.keys import cache_key
+from litellm.caching.memory import MemoryStore
+from litellm.catalog import models, params
+from litellm.engine.engine import Reply
+from litellm.engine.streams import EventStream
+from litellm.proxy import headers
+from litellm.proxy.config.cache_params import CacheParams
+from litellm.proxy.errors import ProxyError
+from litellm.proxy.exchange import Exchange
+from litellm.proxy.keys.identity import MASTER, Identity
+from litellm.router.deployments import Deployment
+from litellm.router.router import Router, Served
+from litellm.types.calls import Ask, Json
+
+DEFAULT_TTL: Final = 600.0
+DEFAULT_FOLDER: Final = ".litellm_cache"
+WAIT_SECONDS: Final = 60.0
+"""How long an ask waits for the same one that is under way, before it goes on its own."""
+MAX_ENTRY: Final = 16 * 1024 * 1024
+
+Group = tuple[Deployment, ...]
+
+_OPS: Final = {"chat": "completion", "completion": "text_completion", "embedding": "embedding"}
+_FREE: Final = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
+
+_log = logging.getLogger("litellm.proxy")
+
+
+@dataclass(slots=True)
+class Cache:
+    """The process's: its store, its settings, and which asks are under way."""
+
+    settings: CacheParams
+    store: Store
+    flights: dict[str, asyncio.Future[bytes | None]]
+
+    def before(self, router: Router, exchange: Exchange, identity: Identity, ours: Json) -> "Router | CachedRouter":
+        """The router of one call. Raises ProxyError 400 for controls that make no sense."""
+        try:
+            said = controls(ours.get("cache"), exchange.header(b"cache-control"))
+        except ValueError as error:
+            raise ProxyError(400, str(error), param="cache") from None
+        wanted = self.settings.mode != "default_off" or said.use_cache
+        if not wanted or any(ours[name] is not None and params.is_credential(name) for name in ours):
+            return router  # an address or a key of the caller's own: another answerer
+        return CachedRouter(self, router, exchange, self._scope(identity), said)
+
+    def _scope(self, identity: Identity) -> str:
+        scope = self.settings.scope
+        if scope == "global":
+            return "global"
+        if identity is MASTER:
+            return "master"
+        if identity.team_id and scope != "key":
+            return f"team:{identity.team_id}"
+        return f"key:{identity.key}"
+
+    def takes(self, ask: Ask) -> bool:
+        kinds = self.settings.supported_call_types
+        return kinds is None or not {_OPS[ask.op], f"a{_OPS[ask.op]}"}.isdisjoint(kinds)
+
+    async def find(self, key: str, max_age: float | None) -> Json | None:
+        try:
+            raw = self.store.here(key) or await self.store.get(key)
+        except Unreachable as error:
+            _log.warning("the cache is not asked: %s", error)
+            return None
+        if raw is None:
+            return None
+        entry = orjson.loads(raw)
+        return None if max_age is not None and time.time() - entry["at"] > max_age else entry["wire"]
+
+    async def keep(self, key: str, wire: Json, ttl: float | None) -> None:
+        raw = orjson.dumps({"at": time.time(), "wire": wire})
+        if len(raw) > MAX_ENTRY:
+            return
+        try:
+            await self.store.set(key, raw, ttl or self.settings.ttl or DEFAULT_TTL)
+        except Unreachable as error:
+            _log.warning("an answer is not cached: %s", error)
+
+
+def make(settings: CacheParams) -> Cache:
+    """Raises ImportError for Redis without its library, ValueError for an address that is none."""
+    return Cache(settings, _store(settings), {})
+
+
+def _store(settings: CacheParams) -> Store:
+    if settings.type == "disk":
+        return DiskStore(Path(settings.disk_cache_dir or DEFAULT_FOLDER))
+    if settings.type == "redis":
+        from litellm.caching.redis import RedisStore
+        from litellm.kv.redis import Address, Redis, parse
+
+        password = settings.password.get_secret_value() if settings.password else None
+        plain = Address(settings.host or "localhost", settings.port or 6379, password=password, tls=bool(settings.ssl))
+        address = parse(settings.url.get_secret_value()) if settings.url else plain
+        return RedisStore(Redis(address), f"litellm:cache:{settings.namespace or ''}:")
+    size = settings.max_size_in_memory
+    return MemoryStore() if size is None else MemoryStore(entries=size)
+
+
+class CachedRouter:
+    """For one call: the cache, then the router."""
+
+    __slots__ = ("_cache", "_exchange", "_router", "_said", "_scope")
+
+    def __init__(self, cache: Cache, router: Router, exchange: Exchange, scope: str, said: Controls) -> None:
+        self._cache = cache
+        self._router = router
+        self._exchange = exchange
+        self._scope = scope
+        self._said = said
+
+    async def send(self, ask: Ask, group: Group, num_retries: int | None = None) -> Served[Reply]:
+        key = self._key(ask, group)
+        if key is None:
+            return await self._router.send(ask, group, num_retries)
+        found = await self._found(key)
+        if found is None and self._cache.settings.single_flight and not (self._said.no_cache or self._said.no_store):
+            flight = self._cache.flights.get(key)
+            if flight is None:
+                return await self._lead(key, ask, group, num_retries)
+            await asyncio.wait((flight,), timeout=WAIT_SECONDS)
+            led = flight.result() if flight.done() else None
+            found = None if led is None else orjson.loads(led)
+        if found is not None:
+            return Served(Reply(found, [], 0.0), self._hit(key, group))
+        return await self._ask(key, ask, group, num_retries)
+
+    async def _lead(self, key: str, ask: Ask, group: Group, num_retries: int | None) -> Served[Reply]:
+        """Others wait for this one; if it fails, or its caller hangs up, each goes on its own."""
+        flight: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self._cache.flights[key] = flight
+        answer = None
+        try:
+            served = await self._ask(key, ask, group, num_retries)
+            answer = orjson.dumps(served.result.wire)
+            return served
+        finally:
+            del self._cache.flights[key]
+            flight.set_result(answer)
+
+    async def _ask(self, key: str, ask: Ask, group: Group, num_retries: int | None) -> Served[Reply]:
+        served = await self._router.send(ask, group, num_retries)
+        if not self._said.no_store:
+            await self._cache.keep(key, served.result.wire, self._said.ttl)
+        return served
+
+    async def stream(self, ask: Ask, group: Group, num_retries: int | None = None) -> Served[EventStream]:
+        """An answer that was kept is played as a stream. A stream itself is not kept."""
+        key = self._key(ask, group)
+        found = await self._found(key) if key is not None else None
+        if key is None or found is None:
+            return await self._router.stream(ask, group, num_retries)
+        return await self._router.stream(replace(ask, mock=found), (self._hit(key, group),), 0)
+
+    def _key(self, ask: Ask, group: Group) -> str | None:
+        if not self._cache.takes(ask):
+            return None
+        namespace = self._said.namespace or self._cache.settings.namespace or ""
+        params = ask.params if ask.mock_tool_calls is None else {**ask.params, "mock_tool_calls": ask.mock_tool_calls}
+        model = f"{group[0].model_name}\n{ask.model}"  # of a wildcard each name is another model
+        return cache_key(self._scope, ask.op, model, params, namespace=namespace, mock=ask.mock)
+
+    async def _found(self, key: str) -> Json | None:
+        return None if self._said.no_cache else await self._cache.find(key, self._said.max_age)
+
+    def _hit(self, key: str, group: Group) -> Deployment:
+        charge = self._exchange.charge
+        if charge is not None:
+            charge.row.cache_hit = True
+        lines = headers.of_deployment(group[0]) + headers.line("x-litellm-cache-key", key)
+        return replace(
+            group[0], rates=models.custom_rates(_FREE, None), headers=lines, resolve=None, keyless=None, mock=None, state=None
+        )

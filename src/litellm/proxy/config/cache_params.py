@@ -1,0 +1,38 @@
+"""`litellm_settings.cache_params`: where answers are kept, and whose they are."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from litellm.proxy.config.kinds import Count, Positive, Secret, names_of
+from litellm.proxy.config.section import Section
+
+
+class CacheParams(Section):
+    """`cache_params`: where answers are kept, and whose they are."""
+
+    later: ClassVar[frozenset[str]] = names_of(
+        "max_connections redis_startup_nodes sentinel_nodes service_name similarity_threshold embedding_model "
+        "redis_semantic_cache_embedding_model"
+    )
+
+    type: Literal["local", "redis", "disk"] | None = Field(default=None, description="Default `local`: memory.")
+    scope: Literal["key", "team", "global"] | None = Field(
+        default=None, description="Who shares answers. Default `team`: a key's team, or the key if it has none."
+    )
+    mode: Literal["default_on", "default_off"] | None = Field(
+        default=None, description="`default_off`: only requests that say `cache: {use-cache: true}`."
+    )
+    ttl: Positive | None = Field(default=None, description="Seconds that an answer is kept. Default 600.")
+    namespace: str | None = Field(default=None, description="Answers of another namespace are not found.")
+    supported_call_types: tuple[str, ...] | None = Field(
+        default=None, description="Of `completion`, `text_completion`, `embedding`. Default: all."
+    )
+    single_flight: bool = Field(default=True, description="The same ask, twice at once, is sent once.")
+    max_size_in_memory: Count | None = Field(default=None, description="Answers kept in memory. Default 200.")
+    disk_cache_dir: str | None = Field(default=None, description="The folder of `disk`. Default `.litellm_cache`.")
+    host: str | None = Field(default=None, description="Redis's. Default localhost.")
+    port: Count | None = Field(default=None, description="Redis's. Default 6379.")
+    password: Secret | None = Field(default=None, description="Redis's.")
+    ssl: bool | None = Field(default=None, description="Speak TLS to Redis.")
+    url: Secret | None = Field(default=None, description="`redis://...` in place of the last four.")

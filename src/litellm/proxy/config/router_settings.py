@@ -1,0 +1,106 @@
+"""`router_settings`: how a deployment is chosen, and what follows a failure."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from litellm.proxy.config.kinds import Amount, Count, Positive, Text, fallback_lists, names_of
+from litellm.proxy.config.section import Section
+from litellm.router.strategies import STRATEGIES
+from litellm.types.router import AllowedFailsPolicy, RetryPolicy
+
+RoutingStrategy = Literal[
+    "simple-shuffle",
+    "least-busy",
+    "latency-based-routing",
+    "usage-based-routing",
+    "usage-based-routing-v2",
+    "cost-based-routing",
+    "power-of-two",
+    "lar1",
+]
+BUILT_STRATEGIES: Final = frozenset(STRATEGIES)
+
+FallbackLists = Annotated[dict[str, tuple[str, ...]], BeforeValidator(fallback_lists)]
+"""Model -> models to turn to; written as `[{model: [other, ...]}]`."""
+
+
+class Alias(Section):
+    """A value of `model_group_alias`."""
+
+    model: Text = Field(description="The model that the name stands for.")
+    hidden: bool | None = Field(default=None, description="Not listed by `/v1/models`.")
+
+
+class RouterSettings(Section):
+    """`router_settings`: how a deployment is chosen, and what follows a failure."""
+
+    later: ClassVar[frozenset[str]] = names_of(
+        """
+        alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
+        default_priority deployment_affinity_ttl_seconds enable_health_check_routing enable_pre_call_checks
+        enable_weighted_failover guardrail_list health_check_staleness_threshold ignore_invalid_deployments
+        optional_pre_call_checks polling_interval provider_budget_config redis_db redis_host
+        redis_password redis_port redis_url router_general_settings routing_strategy_args search_tools
+        """
+    )
+    unguarded: ClassVar[frozenset[str]] = names_of(
+        "guardrail_list provider_budget_config"
+    )
+
+    num_retries: Count | None = Field(default=None, description="As in `litellm_settings`, and wins over it.")
+    timeout: Positive | None = Field(
+        default=None, description="As `request_timeout` of `litellm_settings`, and wins over it."
+    )
+    stream_timeout: Positive | None = Field(default=None, description="The same for streamed calls.")
+    routing_strategy: RoutingStrategy | None = Field(
+        default=None,
+        description="How calls are shared: `simple-shuffle` (default; at random by `weight`, `rpm` or `tpm`), "
+        "`least-busy`, `latency-based-routing`, `usage-based-routing-v2`, `cost-based-routing`, `power-of-two`.",
+    )
+    retry_after: Amount | None = Field(
+        default=None, description="Seconds at least before a deployment that failed is asked again. Default: 0."
+    )
+    retry_policy: RetryPolicy | None = Field(
+        default=None, description="Retries by kind of failure, such as `RateLimitErrorRetries`."
+    )
+    model_group_retry_policy: dict[str, RetryPolicy] | None = Field(
+        default=None, description="The same for single models."
+    )
+    total_timeout: Positive | None = Field(
+        default=None, description="Seconds for a call with all its attempts, pauses and fallbacks."
+    )
+    allowed_fails: Count | None = Field(
+        default=None,
+        description="Failures in a minute before a deployment rests. Default: more than half of at least 5 calls.",
+    )
+    allowed_fails_policy: AllowedFailsPolicy | None = Field(
+        default=None, description="The same by kind of failure, such as `TimeoutErrorAllowedFails`."
+    )
+    cooldown_time: Amount | None = Field(default=None, description="Seconds that a deployment rests. Default: 5.")
+    disable_cooldowns: bool | None = Field(default=None, description="No deployment ever rests.")
+    fallbacks: FallbackLists | None = Field(
+        default=None, description="Models to turn to if one fails: `[{gpt-4: [claude, mistral]}]`; `*` is any other."
+    )
+    context_window_fallbacks: FallbackLists | None = Field(
+        default=None, description="The same, for prompts that are too long for the model."
+    )
+    content_policy_fallbacks: FallbackLists | None = Field(
+        default=None, description="The same, for prompts that the provider's content policy refuses."
+    )
+    default_fallbacks: tuple[str, ...] | None = Field(
+        default=None, description="Models to turn to if any model fails, after its own fallbacks."
+    )
+    max_fallbacks: Count | None = Field(default=None, description="Models to turn to at most. Default: 5.")
+    model_group_alias: dict[str, str | Alias] | None = Field(
+        default=None, description="Other names of models: `alias: model`, or `alias: {model: ..., hidden: true}`."
+    )
+    default_max_parallel_requests: Count | None = Field(
+        default=None, description="`max_parallel_requests` of deployments that have none."
+    )
+    enable_tag_filtering: bool | None = Field(
+        default=None, description="A request with tags goes to deployments with these tags only."
+    )
+    tag_filtering_match_any: bool | None = Field(
+        default=None, description="One of the request's tags is enough (default), or a deployment must have them all."
+    )
