@@ -110,6 +110,18 @@ def test_a_quantile_is_exact_over_the_latest(samples: list[float], share: float)
     assert seen.at(share) == least
 
 
+def test_a_reading_lacks_at_most_the_last_eighth() -> None:
+    seen = Quantile()
+    for _ in range(WINDOW):
+        seen.add(1.0)
+    assert seen.at(1.0) == 1.0
+    for _ in range(WINDOW // 8 - 1):
+        seen.add(2.0)
+    assert seen.at(1.0) == 1.0
+    seen.add(2.0)
+    assert seen.at(1.0) == 2.0
+
+
 def test_the_policy_waits_for_samples_and_never_less_than_its_least() -> None:
     seen, policy = Quantile(), HedgePolicy(least=0.5)
     for number in range(19):

@@ -5,7 +5,6 @@ percentile of its group, so that about one call in twenty costs twice and the sl
 """
 
 import asyncio
-from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,29 +23,31 @@ _WHOLE: Final = 1_000_000
 
 
 class Quantile:
-    """The latest times to first token of a group, in seconds, in order: exact, about 0.5 us a sample.
+    """The latest times to first token of a group, in seconds. A reading may lack the last eighth of them: so a sample
+    and a reading for each call cost well under a microsecond.
 
     Of a first attempt that was overtaken, add how long it had been waited for: without it the estimate would sink.
     """
 
-    __slots__ = ("_latest", "_ordered")
+    __slots__ = ("_latest", "_new", "_ordered")
 
     def __init__(self) -> None:
-        self._latest: deque[float] = deque()
+        self._latest: deque[float] = deque(maxlen=WINDOW)
         self._ordered: list[float] = []
+        self._new = 0  # samples since these were put in order
 
     def __len__(self) -> int:
         return len(self._latest)
 
     def add(self, seconds: float) -> None:
-        ordered = self._ordered
-        if len(ordered) == WINDOW:
-            del ordered[bisect_left(ordered, self._latest.popleft())]
         self._latest.append(seconds)
-        insort(ordered, seconds)
+        self._new += 1
 
     def at(self, share: float) -> float:
         """The least sample that `share` of them do not exceed. There must be one."""
+        if self._new * 8 >= len(self._latest):
+            self._ordered = sorted(self._latest)
+            self._new = 0
         return self._ordered[max(0, ceil(share * len(self._ordered)) - 1)]
 
 
@@ -102,8 +103,10 @@ async def hedged(
     first: Awaitable[T], second: Callable[[], Awaitable[T] | None], after: float, discard: Callable[[T], Any]
 ) -> Hedged[T]:
     """Awaits `first`; if it is not done after `after` seconds, what `second()` gives beside it (None: nothing, as when
-    the budget is used up). The first success wins, and the other is cancelled; if that succeeds all the same, its result
-    goes to `discard`. Raises the first's error if nothing succeeded. Cancelled, it cancels both.
+    the budget is used up). The first success wins, and the other is cancelled; if that succeeds all the same, `discard`
+    gets its result. Raises the first's error if nothing succeeded. Cancelled, it cancels both.
+
+    A call whose first attempt answers in time costs a task and a timer: about 35 us under uvloop, 70 us under asyncio.
     """
     one = asyncio.ensure_future(first)
     other: asyncio.Future[T] | None = None
