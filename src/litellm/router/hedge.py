@@ -24,7 +24,7 @@ _WHOLE: Final = 1_000_000
 
 class Quantile:
     """The latest times to first token of a group, in seconds. A reading may lack the last eighth of them: so a sample
-    and a reading for each call cost well under a microsecond.
+    and a reading for each call cost about a microsecond.
 
     Of a first attempt that was overtaken, add how long it had been waited for: without it the estimate would sink.
     """
