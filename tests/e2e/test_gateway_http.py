@@ -330,8 +330,7 @@ def test_a_model_that_is_not_there(gateway: Gateway, tmp_path_factory: pytest.Te
 @pytest.mark.parametrize(
     "name",
     ["api_base", "base_url", "api_key", "organization", "custom_llm_provider", "extra_headers", "headers", "ssl_verify",
-     "client", "aws_access_key_id", "aws_region_name", "vertex_project", "vertex_credentials", "fallbacks",
-     "guardrails", "cache"],
+     "client", "aws_access_key_id", "aws_region_name", "vertex_project", "vertex_credentials", "guardrails"],
 )  # fmt: skip
 def test_what_a_request_may_not_say(caller: httpx.Client, shared_upstream: UpstreamThread, name: str) -> None:
     before = len(shared_upstream.requests)

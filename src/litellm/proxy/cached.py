@@ -190,5 +190,6 @@ class CachedRouter:
             charge.row.cache_hit = True
         lines = headers.of_deployment(group[0]) + headers.line("x-litellm-cache-key", key)
         return replace(
-            group[0], rates=models.custom_rates(_FREE, None), headers=lines, resolve=None, keyless=None, mock=None, state=None
-        )
+            group[0], rates=models.custom_rates(_FREE, None), headers=lines, resolve=None, keyless=None, mock=None,
+            state=None,
+        )  # fmt: skip

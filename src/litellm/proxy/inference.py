@@ -77,24 +77,13 @@ async def serve(
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
     asked = ask.model
-    if ask.model in snapshot.aliases:
-        ask.model = snapshot.aliases[ask.model]
-    if identity is not MASTER:
-        _check(identity, ask, exchange.path)
-    group = snapshot.router.deployments.group(ask.model)
-    if not group:
-        raise body.unknown_model(route.path, asked)
-    if snapshot.any_tag is not None:
-        group = _tagged(snapshot, exchange, ask, identity, group)
+    group = _group(snapshot, exchange, ask, identity, route)
     exchange.model = group[0].model_name
     if not _STEERING.keys().isdisjoint(exchange.fields):
         ours = {**_steered(exchange), **ours}
     if ours:
         clientside.refuse(ours, group)
-        ask.fallbacks = clientside.fallbacks(ours)
-        for name in ask.fallbacks or ():
-            if identity is not MASTER:
-                identity.access.check(name)
+        ask.fallbacks = _fallbacks(ours, identity)
         group = clientside.applied(ours, group, ask.stream)
     retries = clientside.retries(ours) if ours else None
     if books is not None:
@@ -193,6 +182,29 @@ def _bill(
     made = prices.of_answer(deployment, {}, usage, seconds) if usage else None
     estimate = prices.estimate(deployment, charge.row.prompt_tokens, splicer.events)
     return charge.streamed(failure, usage, made, splicer.events, estimate)
+
+
+def _group(
+    snapshot: Snapshot, exchange: Exchange, ask: Ask, identity: Identity, route: Route
+) -> tuple[Deployment, ...]:
+    """The deployments that may serve an ask; its model's alias is put in its place. Raises ProxyError 400, 401, 403."""
+    asked = ask.model
+    ask.model = snapshot.aliases.get(asked, asked)
+    if identity is not MASTER:
+        _check(identity, ask, exchange.path)
+    group = snapshot.router.deployments.group(ask.model)
+    if not group:
+        raise body.unknown_model(route.path, asked)
+    return group if snapshot.any_tag is None else _tagged(snapshot, exchange, ask, identity, group)
+
+
+def _fallbacks(ours: Json, identity: Identity) -> tuple[str, ...] | None:
+    """Those that the caller names must be open to its key. Raises ProxyError 400, 403."""
+    named = clientside.fallbacks(ours)
+    if named and identity is not MASTER:
+        for name in named:
+            identity.access.check(name)
+    return named
 
 
 def _check(identity: Identity, ask: Ask, path: str) -> None:

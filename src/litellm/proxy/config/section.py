@@ -1,4 +1,4 @@
-"""What every section of config.yaml has in common: which names it knows, which of them do nothing yet, what it shows."""
+"""What every section of config.yaml has in common: its known names, those without effect so far, what it shows."""
 
 from typing import Any, ClassVar
 
