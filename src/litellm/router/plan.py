@@ -9,6 +9,7 @@ provider's Retry-After (up to 60 s) or a growing pause.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from litellm.exceptions import LiteLLMError
@@ -21,6 +22,7 @@ LONGEST_PAUSE: Final = 8.0
 JITTER: Final = 0.75
 LONGEST_RETRY_AFTER: Final = 60.0
 _ANOTHER_KEY: Final = frozenset({401, 403})
+_order = attrgetter("order")
 
 
 class Failure(NamedTuple):
@@ -112,9 +114,10 @@ def next_attempt(
 
 def _lowest(candidates: list[Deployment]) -> list[Deployment]:
     """Those of the lowest `order`; without one, a deployment comes after those that have it."""
-    if all(one.order is None for one in candidates):
+    orders = set(map(_order, candidates))
+    if len(orders) == 1:
         return candidates
-    least = min(one.order for one in candidates if one.order is not None)
+    least = min(order for order in orders if order is not None)
     return [one for one in candidates if one.order == least]
 
 

@@ -85,6 +85,8 @@ class Router:
 
     def reachable(self, group: tuple[Deployment, ...], own: tuple[str, ...] | None) -> tuple[Deployment, ...]:
         """The group and every other that its calls may fall back to."""
+        if own is None and self.fallbacks == NONE:
+            return group
         names = self.fallbacks.reachable(group[0].model_name, own)
         return (*group, *(one for name in names for one in self.deployments.group(name))) if names else group
 
