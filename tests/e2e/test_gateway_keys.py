@@ -135,7 +135,8 @@ def test_what_a_key_may_not(gateway: Gateway) -> None:
     status, answer, _ = chat(gateway, key, "mine")
     assert (status, answer["model"]) == (200, "mine")
     assert [row["id"] for row in ask(gateway, "/v1/models", key=key)[1]["data"]] == ["other"]
-    for path in ("/key/list", "/spend/logs", "/model/info"):
+    assert {row["model_name"] for row in ask(gateway, "/model/info", key=key)[1]["data"]} == {"other"}
+    for path in ("/key/list", "/spend/logs"):
         assert ask(gateway, path, key=key)[0] == 403, path
     other = new_key(gateway)
     assert ask(gateway, f"/key/info?key={other}", key=key)[:2] == ask(gateway, "/key/info?key=sk-none", key=key)[:2]
