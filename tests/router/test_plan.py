@@ -43,6 +43,11 @@ def test_a_weight_of_nothing_is_never_drawn_while_another_has_one(group: list[De
     assert simple_shuffle(group, 0.0, draw).weight
 
 
+def test_the_tiniest_weight_is_a_weight() -> None:
+    group = group_of(3, weight=[None, 5e-324, 0])
+    assert {simple_shuffle(group, 0.0, draw / 10).id for draw in range(10)} == {"1"}
+
+
 def test_weights_are_shares() -> None:
     group = group_of(3, weight=[1, 3, None])
     drawn = [simple_shuffle(group, 0.0, i / 400).id for i in range(400)]
