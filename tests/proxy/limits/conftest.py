@@ -7,6 +7,7 @@ import pytest
 
 from litellm.proxy.limits.base import Limiter
 from support.limiters import BACKENDS, Clock
+from support.redis import shared_redis as shared_redis
 
 Opened = tuple[Limiter, Clock]
 
@@ -17,6 +18,8 @@ def opened(
 ) -> Callable[[], AbstractContextManager[Opened]]:
     """An empty limiter and its clock, as often as it is called: each example of a property has its own."""
     folder = tmp_path_factory.mktemp("limits")
+    if request.param == "redis":
+        (folder / "redis").write_text(request.getfixturevalue("shared_redis").url)
 
     @contextmanager
     def opened() -> Iterator[Opened]:

@@ -1,0 +1,299 @@
+"""Limits over several hosts: `base.Limiter` in a Redis, one script a reservation (lua.py).
+
+`reserve` and `load` give something to wait for. Settlements of one turn of the loop are one script; those that find no
+Redis are kept and tried again. A worker shows every second that it lives; what one that no longer does had reserved
+counts as spent. Scripts do nothing twice: each carries the call's own number.
+
+A Redis that was restarted empty has another epoch. Whoever notices registers its calls in flight again; money is loaded
+from the store. Strict budgets admit nobody until every living worker has had the time to do so. Calls that end in
+between may count twice, never less than once.
+
+Without Redis, `fail_open` counts in this process's memory; `fail_closed`, and strict budgets, admit nobody.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from litellm.kv.redis import Redis, RedisDown, RedisError
+from litellm.proxy.limits import lua
+from litellm.proxy.limits.base import Crowded, Refused, Scope, Standing, Ticket, Unloaded
+from litellm.proxy.limits.memory import MemoryLimiter
+from litellm.proxy.limits.windows import SECONDS
+from litellm.types.accounts import Millis, Nano
+
+Failure = Literal["fail_open", "fail_closed"]
+
+LEASE: Final = 15_000
+GRACE: Final = 5_000
+"""Milliseconds: how long a worker counts as alive without a sign, and in which every living one notices a new epoch."""
+RENEW_SECONDS: Final = 1.0
+KNOWN_SECONDS: Final = 2.0
+"""For how long the money that Redis told of holds without asking again."""
+KNOWN: Final = 10_000
+MOST: Final = 1 << 53
+
+_log: Final = logging.getLogger("litellm.proxy")
+
+
+class RedisLimiter:
+    """`clock` gives seconds, monotonic, for what is counted here; `time` Redis's milliseconds, for simulations only.
+
+    `told` is called for each call that was admitted without Redis.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        clock: Callable[[], float],
+        failure: Failure = "fail_open",
+        told: Callable[[], None] = lambda: None,
+        time: Callable[[], Millis] | None = None,
+        grace: Millis = GRACE,
+    ) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._failure = failure
+        self._told = told
+        self._time = time
+        self._grace = grace
+        self._local = MemoryLimiter(clock)
+        self._name = secrets.token_hex(8)
+        self._count = 0
+        self._epoch = ""
+        self._live: dict[str, str] = {}  # call -> what Redis holds of it
+        self._pending: list[tuple[str, int, int]] = []  # call, nano, tokens
+        self._flushing: asyncio.Task[None] | None = None
+        self._spent: dict[tuple[str, Millis], tuple[Nano, float]] = {}
+        self._is_open = False
+        self._stopping = asyncio.Event()
+
+    async def begin(self, strict: bool) -> None:
+        """A strict worker waits until it can be sure of the money; without Redis it begins all the same."""
+        try:
+            wait = await self._renew()
+        except (RedisDown, RedisError) as error:
+            _log.error("limits begin without Redis: %s", error)
+            return
+        if strict:
+            await asyncio.sleep(max(0, wait) / 1000)
+
+    async def run(self) -> None:
+        """Until `aclose`."""
+        while True:
+            try:
+                await asyncio.wait_for(self._stopping.wait(), RENEW_SECONDS)
+                return
+            except TimeoutError:
+                pass
+            try:
+                await self._renew()
+                self._flush_soon()
+            except (RedisDown, RedisError) as error:
+                self._lost(error)
+            except Exception:  # a background job's loop: it must go on
+                _log.exception("the lease in Redis")
+
+    async def aclose(self) -> None:
+        """Calls that are still in flight are settled at what they have reserved."""
+        self._stopping.set()
+        try:
+            await self.settled()
+            await self._redis.run(lua.LEAVE, (_STATE,), self._name)
+        except (RedisDown, RedisError) as error:
+            _log.warning("the lease in Redis ends by itself: %s", error)
+        await self._redis.aclose()
+
+    async def settled(self) -> None:
+        """Returns when what was settled so far is in Redis, or it cannot be reached."""
+        while self._flushing is not None:
+            await self._flushing
+
+    def reserve(
+        self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool = False
+    ) -> Awaitable[Ticket]:
+        return self._reserve(call_id, scopes, tokens, nano, strict)
+
+    async def _reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool) -> Ticket:
+        if nano > MOST or tokens > MOST:
+            raise Crowded("the call is too large to be counted")
+        for _ in range(3):
+            try:
+                reply = await self._ask(scopes, tokens, nano, strict)
+            except (RedisDown, RedisError) as error:
+                return self._without(error, call_id, scopes, tokens, nano, strict)
+            ticket = _read(reply, Ticket(call_id, scopes, 0, tokens, nano))
+            if ticket is not None:
+                self._note(scopes, reply[6:-1])
+                ticket.held = reply[-1]
+                return ticket
+        raise Crowded("the limits are being loaded again")
+
+    async def _ask(self, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool) -> Any:
+        """The script's reply, the call's number behind it."""
+        self._count += 1
+        call = f"{self._count}"
+        money = [_money(scope.id, scope.period) for scope in scopes]
+        counters = [_counter(scope) for scope in scopes]
+        held = json.dumps([str(nano), str(tokens), money, [key for key in counters if key]], separators=(",", ":"))
+        args: list[str | int] = []
+        for scope, account, counter in zip(scopes, money, counters, strict=True):
+            args += [account, _text(scope.budget), counter, _text(scope.rpm), _text(scope.tpm), _text(scope.parallel)]
+        first = (self._now(), self._epoch, self._name, call, tokens, nano, int(strict), held, self._grace)
+        try:
+            reply = await self._redis.run(lua.RESERVE, (_STATE,), *first, *args)
+        except BaseException:  # gone, or cancelled: it may have been taken
+            self._pending.append((call, 0, 0))
+            self._flush_soon()
+            raise
+        self._found()
+        if reply[0] == b"ok":
+            self._live[call] = f"{reply[1]}:{held}"
+        elif reply[0] == b"epoch":
+            await self._renew()
+        return [*reply, call]
+
+    def _without(
+        self, error: Exception, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool
+    ) -> Ticket:
+        self._lost(error)
+        if strict or self._failure == "fail_closed":
+            raise Crowded("limits cannot be counted without Redis") from None
+        ticket = self._local.reserve(call_id, scopes, tokens, nano)
+        self._told()
+        return ticket
+
+    def settle(self, ticket: Ticket, tokens: int, nano: Nano) -> None:
+        if not isinstance(ticket.held, str):
+            self._local.settle(ticket, tokens, nano)
+            return
+        if not ticket.open:
+            return
+        ticket.open = False
+        self._live.pop(ticket.held, None)
+        for scope in ticket.scopes[:1]:
+            known = self._spent.get((scope.id, scope.period))
+            if known is not None:
+                self._spent[scope.id, scope.period] = known[0] + nano, known[1]
+        self._pending.append((ticket.held, min(nano, MOST), min(tokens, MOST)))
+        self._flush_soon()
+
+    def load(self, spent: Mapping[tuple[str, Millis], Nano]) -> Awaitable[None]:
+        if self._is_open:
+            self._local.load(spent)
+        return self._load(spent)
+
+    async def _load(self, spent: Mapping[tuple[str, Millis], Nano]) -> None:
+        args = [part for charge, nano in spent.items() for part in (_money(*charge), nano)]
+        try:
+            await self._redis.run(lua.LOAD, (_STATE,), self._epoch, *args)
+        except (RedisDown, RedisError):
+            self._local.load(spent)
+
+    def charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> Awaitable[None]:
+        self._local.charge(charges, nano)
+        return self._charge(charges, nano)
+
+    async def _charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> None:
+        try:
+            await self._redis.run(lua.CHARGE, (_STATE,), nano, *(_money(*charge) for charge in charges))
+        except (RedisDown, RedisError) as error:
+            self._lost(error)
+
+    def spent(self, scope: str, period: Millis) -> Nano | None:
+        """As Redis told of it within the last seconds."""
+        known = self._spent.get((scope, period))
+        return known[0] if known is not None and self._clock() - known[1] < KNOWN_SECONDS else None
+
+    def _note(self, scopes: Sequence[Scope], spents: Sequence[Any]) -> None:
+        if len(self._spent) >= KNOWN:
+            self._spent.clear()
+        now = self._clock()
+        for scope, spent in zip(scopes, spents, strict=True):
+            self._spent[scope.id, scope.period] = int(spent), now
+
+    def _flush_soon(self) -> None:
+        if self._pending and self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        try:
+            while self._pending:
+                some, self._pending = self._pending, []
+                args = [part for call, nano, tokens in some for part in (self._name, call, nano, tokens)]
+                try:
+                    await self._redis.run(lua.SETTLE, (_STATE,), *args)
+                except RedisDown as error:
+                    self._lost(error)
+                    self._pending = some + self._pending
+                    return
+                except RedisError:  # a second try would end alike, and hold up the others
+                    _log.exception("%d calls could not be settled in Redis", len(some))
+        finally:
+            self._flushing = None
+
+    async def _renew(self) -> Millis:
+        """How long strict budgets admit nobody from now on."""
+        live = [part for call, held in self._live.items() for part in (call, held)]
+        epoch, since, now = await self._redis.run(
+            lua.RENEW, (_STATE,), self._now(), self._epoch, self._name, secrets.token_hex(8), LEASE, *live
+        )
+        self._epoch = epoch.decode()
+        self._found()
+        return since + self._grace - now
+
+    def _lost(self, error: Exception) -> None:
+        if not self._is_open:
+            self._is_open = True
+            _log.error("limits are not counted in Redis (redis_failure: %s): %s", self._failure, error)
+
+    def _found(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            _log.warning("limits are counted in Redis again")
+
+    def _now(self) -> Millis | str:
+        return "" if self._time is None else self._time()
+
+
+_STATE: Final = "{litellm}:state"
+
+
+def _money(scope: str, period: Millis) -> str:
+    return f"{{litellm}}:m:{scope}:{period}"
+
+
+def _counter(scope: Scope) -> str:
+    """Empty without limits that need one."""
+    limited = scope.rpm is not None or scope.tpm is not None or scope.parallel is not None
+    return f"{{litellm}}:c:{scope.id}" if limited else ""
+
+
+def _text(limit: int | None) -> str:
+    return "" if limit is None else str(limit)
+
+
+def _read(reply: Any, ticket: Ticket) -> Ticket | None:
+    """The ticket with what Redis says of it; None: ask again. Raises Refused, Unloaded, Crowded."""
+    match reply[0]:
+        case b"ok":
+            ticket.second = reply[1]
+            if int(reply[3]) >= 0:
+                ticket.requests_standing = Standing(int(reply[2]), int(reply[3]), SECONDS)
+            if int(reply[5]) >= 0:
+                ticket.tokens_standing = Standing(int(reply[4]), int(reply[5]), SECONDS)
+            return ticket
+        case b"refused":
+            kind = reply[2].decode()
+            raise Refused(ticket.scopes[reply[1]], kind, int(reply[3]), int(reply[4]), reply[5])
+        case b"unloaded":
+            raise Unloaded([ticket.scopes[at] for at in reply[1:-1]])
+        case b"epoch":
+            return None
+        case b"grace":
+            raise Crowded("the limits are being loaded again")
+        case _:
+            raise Crowded("more money than can be counted")
