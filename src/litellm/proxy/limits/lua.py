@@ -1,10 +1,11 @@
-"""The scripts of redis.py. Every one begins with PRELUDE; all keys share a hash tag, so that a cluster keeps them together.
+"""The scripts of redis.py. Each begins with PRELUDE; all keys share a hash tag: a cluster keeps them together.
 
     {litellm}:state          epoch, since (ms), now (ms): the clock, which never goes back
     {litellm}:workers        living workers by the end of their leases (ms)
     {litellm}:w:WORKER       call -> `second:[nano, tokens, [money keys], [counter keys]]`
     {litellm}:m:SCOPE:PERIOD s spent (absent: not loaded), r reserved, l spent before it was loaded
-    {litellm}:c:SCOPE        p in flight, n requests and t tokens of the window, f its first second that is not taken off,
+    {litellm}:c:SCOPE        p in flight, n requests and t tokens of the window, f its first second that is not taken
+        off,
                              u the last one with a request; nSECOND and tSECOND
 
 Sums are changed by HINCRBY with the strings that came: Lua's own numbers are written with 14 digits.
@@ -147,7 +148,8 @@ end
 return {'ok', now, best[1], best[2], best[3], best[4], unpack(spents)}
 """
 )
-"""ARGV: time, epoch, worker, call, tokens, nano, strict, held, grace; then of each scope its money key, budget, counter key
+"""ARGV: time, epoch, worker, call, tokens, nano, strict, held, grace; then of each scope its money key, budget,
+counter key
 (empty: none of the following), rpm, tpm, parallel (empty: no limit)."""
 
 SETTLE: Final = Script(
@@ -209,7 +211,8 @@ end
 return {epoch, tonumber(redis.call('HGET', state, 'since')), ms}
 """
 )
-"""A worker's sign of life, which settles what dead ones held, at what they reserved. ARGV: time, the epoch it knows, worker,
+"""A worker's sign of life, which settles what dead ones held, at what they reserved. ARGV: time, the epoch it knows,
+worker,
 an epoch to begin if there is none, lease; then, for another epoch, its calls in flight: call, held, and so on."""
 
 LEAVE: Final = Script(

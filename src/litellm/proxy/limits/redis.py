@@ -276,9 +276,10 @@ def _text(limit: int | None) -> str:
     return "" if limit is None else str(limit)
 
 
-def _read(reply: Any, ticket: Ticket) -> Ticket | None:
+def _read(reply: list[Any], ticket: Ticket) -> Ticket | None:
     """The ticket with what Redis says of it; None: ask again. Raises Refused, Unloaded, Crowded."""
-    match reply[0]:
+    said: bytes = reply[0]
+    match said:
         case b"ok":
             ticket.second = reply[1]
             if int(reply[3]) >= 0:
@@ -288,9 +289,11 @@ def _read(reply: Any, ticket: Ticket) -> Ticket | None:
             return ticket
         case b"refused":
             kind = reply[2].decode()
-            raise Refused(ticket.scopes[reply[1]], kind, int(reply[3]), int(reply[4]), reply[5])
+            at: int = reply[1]
+            raise Refused(ticket.scopes[at], kind, int(reply[3]), int(reply[4]), reply[5])
         case b"unloaded":
-            raise Unloaded([ticket.scopes[at] for at in reply[1:-1]])
+            absent: list[int] = reply[1:-1]
+            raise Unloaded([ticket.scopes[at] for at in absent])
         case b"epoch":
             return None
         case b"grace":
