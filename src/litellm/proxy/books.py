@@ -7,16 +7,15 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from litellm.kv.redis import Redis
 from litellm.proxy.config.load import Config
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.limits.hostfile import HostFileError
 from litellm.proxy.limits.memory import MemoryLimiter
-from litellm.proxy.limits.redis import RedisLimiter
 from litellm.proxy.limits.shared import SharedLimiter
 from litellm.proxy.meter import Meter
 from litellm.proxy.metrics import Metrics
@@ -73,13 +72,9 @@ class Books:
         await self._keeper.aclose()
         await self._mover.aclose()
         await self.upkeep.aclose()
-        if isinstance(self.meter.limiter, RedisLimiter):
-            self.meter.limiter.stop()
         await asyncio.gather(*self._tasks)
         if isinstance(self.meter.limiter, SharedLimiter):
             self.meter.limiter.close()
-        elif isinstance(self.meter.limiter, RedisLimiter):
-            await self.meter.limiter.aclose()
         await self._database.aclose()
 
 
@@ -94,7 +89,7 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
         zone = ZoneInfo(general.budget_time_zone or "UTC")
         keys = KeyBook(records, now, groups_of(config.model_list), zone, [shelf])
         await keys.load()
-        limiter, recovered = _limiter(config, worker, metrics)
+        limiter, recovered = _limiter(data_dir_of(config), worker)
         journal = Journal(data_dir_of(config) / JOURNAL)
     except BaseException:
         await database.aclose()
@@ -103,8 +98,6 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
     keeper = _keeper(config, worker, metrics, journal, ledger, keys)
     meter = Meter(limiter, keeper, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
     await mover.begin()
-    if isinstance(limiter, RedisLimiter):
-        await limiter.begin(strict=general.budget_enforcement == "strict")
     prompts = Prompts(ledger)
     retention = general.maximum_spend_logs_retention_period
 
@@ -116,29 +109,18 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
 
     upkeep = Upkeep(ledger, prompts, lambda: worker.admin, now, retention, each_second)
     tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
-    if isinstance(limiter, RedisLimiter):
-        tasks.append(asyncio.create_task(limiter.run()))
     return Books(records, ledger, keys, meter, shelf, upkeep, database, keeper, mover, tasks)
 
 
-def _limiter(
-    config: Config, worker: Worker, metrics: Metrics
-) -> tuple[MemoryLimiter | SharedLimiter | RedisLimiter, Recovered]:
-    """One process counts in memory, several in a file of theirs, several hosts in Redis; and what is to be done about calls that never ended.
+def _limiter(folder: Path, worker: Worker) -> tuple[MemoryLimiter | SharedLimiter, Recovered]:
+    """One process counts in memory, several in a file of theirs; and what is to be done about calls that never ended.
 
     In memory nobody has counted those of a worker that died. In the file, what it had reserved counts as spent as soon
     as it is found dead; and what an earlier run left behind is in the store before anything is counted (Mover.begin).
     """
-    try:
-        address = redis_of(config)
-        if address is not None:
-            failure = config.general_settings.redis_failure or "fail_open"
-            return RedisLimiter(Redis(address), monotonic, failure, metrics.without_redis), _nothing
-    except (ValueError, ImportError) as error:
-        raise StoreError(str(error)) from None
     if worker.count > 1:
         try:
-            return SharedLimiter(data_dir_of(config) / LIMITS, monotonic), _nothing
+            return SharedLimiter(folder / LIMITS, monotonic), _nothing
         except HostFileError as error:
             raise StoreError(str(error)) from None
     limiter = MemoryLimiter(monotonic)

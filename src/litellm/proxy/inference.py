@@ -131,7 +131,9 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     body = orjson.dumps(wire)
     if exchange.kept is not None:
         exchange.kept.answered(body)
-    fields = headers.of_call(headers.JSON, exchange, served, reply.headers, perf_counter(), costs)
+    fields = headers.of_call(
+        headers.JSON, exchange, served, reply.headers, perf_counter(), costs
+    )
     exchange.answer(200, fields, body)
 
 
@@ -147,7 +149,9 @@ async def _stream(
     passage = exchange.passage
     if passage is not None:
         lines += await passage.lines()
-    fields = headers.of_call(headers.SSE, exchange, served, stream.headers, perf_counter(), lines)
+    fields = headers.of_call(
+        headers.SSE, exchange, served, stream.headers, perf_counter(), lines
+    )
     try:
         relay = Relay if passage is None or not passage.on_streams else _filtered(passage)
         await relay(exchange, stream, splicer, silence, last).run(fields)

@@ -97,10 +97,6 @@ class RedisLimiter:
             except Exception:  # a background job's loop: it must go on
                 _log.exception("the lease in Redis")
 
-    def stop(self) -> None:
-        """`run` ends soon."""
-        self._stopping.set()
-
     async def aclose(self) -> None:
         """Calls that are still in flight are settled at what they have reserved."""
         self._stopping.set()
