@@ -1,38 +1,4 @@
 """Every test of the connection runs on both loops, and leaves nothing behind."""
 
-import asyncio
-import gc
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-import pytest
-import uvloop
-
+from support.loops import run as run
 from support.redis import redis as redis
-
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Run a coroutine; fail if it leaves a task or if the loop has anything to report (an exception nobody took)."""
-
-    def runner(main: Coroutine[Any, Any, Any]) -> Any:
-        factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-        reports: list[dict[str, Any]] = []
-        with asyncio.Runner(loop_factory=factory) as loops:
-            loops.get_loop().set_exception_handler(lambda _loop, context: reports.append(context))
-            result = loops.run(_and_nothing_left(main))
-        gc.collect()
-        assert reports == []
-        return result
-
-    return runner
-
-
-async def _and_nothing_left(main: Coroutine[Any, Any, Any]) -> Any:
-    result = await main
-    for _ in range(10):  # what has just been cancelled may take a few turns
-        await asyncio.sleep(0)
-    assert asyncio.all_tasks() - {asyncio.current_task()} == set()
-    return result

@@ -11,10 +11,9 @@ import pytest
 
 from litellm.kv.redis import Redis, RedisDown, RedisError, Script, parse
 from support.llama import free_port
+from support.loops import Run
 from support.redis import RedisServer
 from support.tls import TestTls
-
-from .conftest import Run
 
 ADD = Script("return redis.call('incrby', KEYS[1], ARGV[1])")
 

@@ -1,9 +1,11 @@
 """The gateway's cache, through real sockets."""
 
 import json
+import sqlite3
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +79,38 @@ def test_the_same_ask_many_times_at_once_is_sent_once(gateway: Gateway, upstream
         thread.join(60)
     assert len(answers) == 8
     assert len(upstream.requests) == 1
+
+
+def test_the_answer_of_a_fallback_is_not_kept(upstream: UpstreamThread, tmp_path: Path):
+    entry = "  - {model_name: %s, litellm_params: {model: openai/%s, api_base: %s, api_key: k, max_retries: 0}}\n"
+    models = "".join(entry % (name, model, upstream.base_url) for name, model in (("bad", "status-503"), ("good", "ok")))
+    settings = CACHE % "local" + "router_settings: {fallbacks: [{bad: [good]}]}\n"
+    with Gateway(f"model_list:\n{models}{settings}general_settings: {{master_key: sk-1234}}\n", tmp_path) as gateway:
+        for _ in range(2):
+            headers, _ = ask(gateway, "hello", model="bad")
+            assert headers["x-litellm-attempted-fallbacks"] == "1"
+            assert headers["x-litellm-cache-key"] is None
+    assert len(upstream.requests) == 4
+
+
+def test_what_others_wrote_into_the_cache_is_no_answer(upstream: UpstreamThread, tmp_path: Path):
+    folder = tmp_path / "kept"
+    settings = f"litellm_settings: {{cache: true, cache_params: {{type: disk, disk_cache_dir: {folder}}}}}\n"
+    with Gateway(upstream_config(upstream.base_url, settings=settings), tmp_path) as gateway:
+        ask(gateway, "hello")
+        for wrong in (b"{", b"[]", b'{"at": "noon", "wire": {}}', b'{"at": 1.0}', b"\xff"):
+            with closing(sqlite3.connect(folder / "responses.sqlite")) as db, db:
+                assert db.execute("UPDATE entries SET value = ?", (wrong,)).rowcount == 1
+            headers, said = ask(gateway, "hello")
+            assert headers["x-litellm-cache-key"] is None and json.loads(said)["choices"]
+        assert ask(gateway, "hello")[0]["x-litellm-cache-key"]
+        assert {file.stat().st_mode & 0o077 for file in (folder, *folder.iterdir())} == {0}
+
+
+def test_a_cache_that_is_away_costs_no_answer_and_one_line(upstream: UpstreamThread, tmp_path: Path):
+    settings = "litellm_settings: {cache: true, cache_params: {type: redis, host: 127.0.0.1, port: 1}}\n"
+    with Gateway(upstream_config(upstream.base_url, settings=settings), tmp_path) as gateway:
+        for _ in range(5):
+            ask(gateway, "hello")
+        assert gateway.log.count("the cache cannot be asked") == 1
+    assert len(upstream.requests) == 5

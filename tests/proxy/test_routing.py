@@ -23,8 +23,12 @@ model_list:
   - {{model_name: tagged, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k, tags: [free]}}, model_info: {{id: free}}}}
   - {{model_name: tagged, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k, tags: [paid]}}, model_info: {{id: paid}}}}
   - {{model_name: tagged, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k, tags: [default]}}, model_info: {{id: rest}}}}
+  - {{model_name: tokens, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k, tpm: 1}}}}
+  - {{model_name: closed, litellm_params: {{model: openai/status-503, api_base: {base}, api_key: k, max_retries: 0,
+      configurable_clientside_auth_params: [api_key]}}}}
+  - {{model_name: paid-only, litellm_params: {{model: openai/status-503, api_base: {base}, api_key: k, max_retries: 0}}}}
 router_settings:
-  fallbacks: [{{dead: [alone, ok]}}]
+  fallbacks: [{{dead: [alone, nickname]}}, {{closed: [ok]}}, {{paid-only: [tagged]}}]
   model_group_alias: {{nickname: ok}}
   enable_tag_filtering: true
   cooldown_time: 600
@@ -91,3 +95,42 @@ def test_an_rpm_is_kept(gateway: Gateway) -> None:
 def test_tags(gateway: Gateway, tags: list[str], id: str) -> None:
     for _ in range(5):
         assert ask(gateway, "tagged", metadata={"tags": tags})[1]["x-litellm-model-id"] == id
+
+
+def test_a_fallback_by_name_is_a_model_that_is_here(gateway: Gateway) -> None:
+    status, _, body = ask(gateway, "alone", fallbacks=["nobody"])
+    assert (status, b"'fallbacks' names a model that is not served here: nobody" in body) == (400, True)
+    assert ask(gateway, "alone", fallbacks=["nickname"])[1]["x-litellm-model-id"] == "ok-id"
+    assert ask(gateway, "alone", disable_fallbacks="yes")[0] == 400
+
+
+def test_a_fallback_keeps_to_what_the_caller_said(gateway: Gateway, shared_upstream: UpstreamThread) -> None:
+    assert ask(gateway, "closed")[1]["x-litellm-model-id"] == "ok-id"
+    before = len(shared_upstream.requests)
+    assert ask(gateway, "closed", api_key="mine")[0] == 503  # the fallback does not take a caller's key
+    assert len(shared_upstream.requests) == before + 1
+    for tag in ("free", "paid"):
+        assert ask(gateway, "paid-only", metadata={"tags": [tag]})[0] == 401  # its own group has none of them
+    assert ask(gateway, "paid-only")[1]["x-litellm-model-id"] == "rest"
+
+
+def test_the_tokens_of_a_stream_count_for_its_deployment(gateway: Gateway) -> None:
+    assert ask(gateway, "tokens", stream=True)[0] == 200
+    assert ask(gateway, "tokens", stream=True)[0] == 429
+
+
+def test_an_alias_of_a_key_may_stand_for_one_of_the_config(gateway: Gateway) -> None:
+    made = httpx.post(
+        gateway.origin + "/key/generate",
+        json={"models": ["ok"], "aliases": {"mine": "nickname"}},
+        headers={"Authorization": f"Bearer {MASTER_KEY}"},
+    ).json()["key"]
+    key = {"Authorization": f"Bearer {made}"}
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
+
+    def status(model: str, **more: Any) -> int:
+        return httpx.post(gateway.origin + "/v1/chat/completions", json={**body, "model": model, **more}, headers=key,
+                          timeout=60).status_code  # fmt: skip
+
+    assert [status(model) for model in ("mine", "nickname", "ok", "alone")] == [200, 200, 200, 403]
+    assert status("ok", fallbacks=["dead"]) == 403

@@ -110,6 +110,27 @@ def test_a_rest_ends_with_one_probe_and_a_failed_probe_doubles_it() -> None:
     assert state.resting_until <= 100.0 + LONGEST_REST
 
 
+def test_many_failures_at_once_are_one_rest() -> None:
+    state = State()
+    for _ in range(50):
+        state.begin(0.0)
+    for _ in range(50):
+        failed(state, e.RateLimitError("no"), 1.0, RULES, alone=False, pattern=False)
+        state.ended()
+    assert (state.resting_until, state.strikes) == (1.0 + RULES.seconds, 1)
+
+
+def test_reported_tokens_count_for_whoever_has_a_state() -> None:
+    one, _ = pair()
+    state_of(one).limit(None, None, 10)
+    state_of(one).begin(0.0)
+    one.used({"total_tokens": 10})
+    one.used({"total_tokens": "many"})
+    one.used(None)
+    Deployment("c", "m", TARGET).used({"total_tokens": 10})
+    assert (state_of(one).tokens, state_of(one).open_at) == (10, 60.0)
+
+
 def test_while_nobody_else_can_serve_a_probe_is_not_alone() -> None:
     one, two = pair()
     for each in (one, two):

@@ -448,6 +448,6 @@ def test_ten_thousand_wait_and_go_within_a_second(backend: Backend) -> None:
         await asyncio.gather(*waiting)
         return time.process_time() - started
 
-    seconds = asyncio.run(main())
+    seconds = min(asyncio.run(main()) for _ in range(3))  # the best of three: others share the caches
     print(f"10,000 waiters: {seconds:.3f} s")
-    assert seconds < 5  # about half a second of CPU; a slow machine takes longer, a square of the waiters much longer
+    assert seconds < 1

@@ -10,7 +10,9 @@ import pytest
 from litellm import exceptions as e
 from litellm.engine.engine import Engine
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.plan import RetryPolicy
+from litellm.router.fallbacks import Fallbacks
+from litellm.router.health import State
+from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.router import Router
 from litellm.transport.mock import MockTransport
 from litellm.types.calls import Ask, Target
@@ -124,3 +126,97 @@ def test_cancelling_ends_the_attempts() -> None:
         assert upstreams.asked["a"] == count > 0
 
     asyncio.run(main())
+
+
+class Slow:
+    """A host that answers after `seconds`, and how many asked it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked = 0
+
+    async def send(self, call: Any) -> Any:
+        self.asked += 1
+        await asyncio.sleep(self.seconds)
+        raise e.ServiceUnavailableError("no", call.target.provider, call.target.model)
+
+
+def deployment(name: str, group: str, **more: Any) -> Deployment:
+    return Deployment(name, group, Target("openai", name, f"http://{name}/v1", "k"), **more)
+
+
+@pytest.mark.parametrize("groups", [["m"], ["m", "m"], ["m", "other"]])
+def test_no_attempt_outlives_the_total_time(groups: list[str]) -> None:
+    slow = Slow(30)
+    made = [deployment(str(number), group) for number, group in enumerate(groups)]
+    routing = Routing(total_seconds=0.2)
+    fallbacks = Fallbacks(general={"m": ("other",)})
+    router = Router(Deployments(made), slow, RetryPolicy(5), None, routing, fallbacks)  # type: ignore[arg-type]
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with pytest.raises(e.Timeout):
+            await router.send(Ask("chat", "m", {}), router.deployments.group("m"))
+        return loop.time() - began
+
+    assert 0.2 <= asyncio.run(main()) < 5
+    assert slow.asked == 1  # no time was left to ask anybody else
+
+
+def test_a_program_is_tried_again_as_often_as_it_says_and_a_gateway_within_its_budget() -> None:
+    def asked(routing: Routing | None) -> int:
+        upstreams = Upstreams(a=[503])
+        plain = upstreams.router()
+        router = Router(plain.deployments, plain._engine, RetryPolicy(60), None, routing, clock=lambda: 0.0)  # pyright: ignore[reportPrivateUsage]
+        router.policy = RetryPolicy(60)
+        with pytest.raises((e.ServiceUnavailableError, e.RateLimitError)):
+            send(router)
+        return upstreams.asked["a"]
+
+    assert asked(None) == 61
+    assert asked(Routing()) == 1 + 10  # what a second earns, and a fifth of this call
+
+
+def test_a_call_in_flight_is_counted_until_its_end_whatever_that_is() -> None:
+    upstreams = Upstreams(a=[200])
+    state = State()
+    state.limit(1, None, None)
+    router = upstreams.router(state=state)
+    group = router.deployments.group("m")
+
+    async def main() -> None:
+        served = await router.stream(Ask("chat", "m", {"stream": True}, True), group)
+        assert state.inflight == 1
+        with pytest.raises(e.RouterRateLimitError):
+            await router.send(Ask("chat", "m", {}), group)
+        served.result.close()
+        served.result.close()
+        assert state.inflight == 0
+        await router.send(Ask("chat", "m", {}), group)
+        slow = Router(router.deployments, Slow(30), RetryPolicy(), None, Routing())  # type: ignore[arg-type]
+        task = asyncio.ensure_future(slow.send(Ask("chat", "m", {}), group))
+        await asyncio.sleep(0.05)
+        assert state.inflight == 1
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert state.inflight == 0
+
+
+def test_a_fallback_is_fitted_to_its_caller() -> None:
+    upstreams = Upstreams(a=[503], b=[200])
+    made = [deployment("a", "m"), deployment("b", "other")]
+    engine = Engine(MockTransport(upstreams), lambda: 0.0)
+    fallbacks = Fallbacks(general={"m": ("other",)})
+    router = Router(Deployments(made), engine, RetryPolicy(0), None, Routing(), fallbacks)
+    fitted = deployment("b", "other", defaults={"seed": 1})
+
+    def ask(fit: Any) -> Any:
+        return asyncio.run(router.send(Ask("chat", "m", {}, fit=fit), router.deployments.group("m")))
+
+    assert ask(lambda group: (fitted,)).deployment is fitted
+    with pytest.raises(e.ServiceUnavailableError):
+        ask(lambda group: ())

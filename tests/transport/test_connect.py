@@ -11,7 +11,7 @@ import pytest
 from litellm.transport import connect
 from litellm.transport.base import ClosedEarly, ConnectFailed
 from litellm.types.http import Url
-from transport.conftest import Run
+from support.loops import Run
 from transport.raw import OK, Peer, answering, failure, post, serving, transport
 
 

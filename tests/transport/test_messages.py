@@ -10,7 +10,7 @@ import pytest
 
 from litellm.transport.base import ClosedEarly, NotHTTP, TransportError
 from litellm.types.http import Headers, InvalidRequest, Upload, Url
-from transport.conftest import Run
+from support.loops import Run
 from transport.raw import (
     OK,
     WAYS,

@@ -8,7 +8,7 @@ import pytest
 from litellm.transport.base import ClosedEarly, ConnectFailed, ResponseStream, Transport
 from litellm.transport.mock import MockTransport
 from litellm.types.http import HttpRequest, HttpResponse, Url
-from transport.conftest import Run
+from support.loops import Run
 from transport.raw import WAYS, Sink, failure, post, until, whole
 
 URL = Url("http://model.test/v1/x")

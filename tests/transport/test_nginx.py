@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from litellm.types.http import Upload, Url
-from transport.conftest import Run
+from support.loops import Run
 from transport.raw import WAYS, post, transport, whole
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")

@@ -8,7 +8,7 @@ import pytest
 from litellm.transport.base import ClosedEarly, ConnectFailed
 from litellm.transport.http import HttpTransport
 from litellm.types.http import Upload
-from transport.conftest import Run
+from support.loops import Run
 from transport.raw import OK, WAYS, Peer, answering, failure, post, serving, transport, until, whole
 
 CHUNKED_OK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"

@@ -11,8 +11,8 @@ import pytest
 from litellm.transport import connection as connection_module
 from litellm.transport.base import ClosedEarly, TimedOut, TransportError
 from litellm.types.http import Timeouts, Tls
+from support.loops import Run
 from support.tls import TestTls
-from transport.conftest import Run
 from transport.raw import OK, WAYS, Peer, Sink, answering, failure, post, serving, transport, until, whole
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"

@@ -12,8 +12,8 @@ from litellm.transport.base import ClosedEarly, ConnectFailed
 from litellm.transport.http import HttpTransport
 from litellm.transport.pool import HANDSHAKES
 from litellm.types.http import Tls, Url
+from support.loops import Run
 from support.tls import TestTls, make_tls
-from transport.conftest import Run
 from transport.raw import OK, WAYS, Peer, answering, answering_then_close, failure, post, serving, transport, whole
 
 TO_THE_END = b"HTTP/1.1 200 OK\r\n\r\nto the end"

@@ -8,8 +8,8 @@ import pytest
 from litellm.transport.base import ConnectFailed, TimedOut
 from litellm.transport.tunnel import Proxies, Proxy, proxies_from_environment
 from litellm.types.http import Headers, Timeouts, Tls, Url
+from support.loops import Run
 from support.tls import TestTls
-from transport.conftest import Run
 from transport.raw import OK, Peer, Script, answering, failure, post, serving, transport
 
 

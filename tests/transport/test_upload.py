@@ -7,8 +7,8 @@ import pytest
 
 from litellm.transport.base import ClosedEarly, TimedOut
 from litellm.types.http import InvalidRequest, Timeouts, Tls, Upload
+from support.loops import Run
 from support.tls import TestTls
-from transport.conftest import Run
 from transport.raw import OK, Peer, answering, failure, post, serving, transport, until
 
 EARLY = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\n\r\ntoo large"

@@ -4,6 +4,7 @@ Every call runs in a thread. Nothing is lost that matters if the machine dies, s
 """
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -23,7 +24,8 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     key TEXT PRIMARY KEY, value BLOB NOT NULL, size INTEGER NOT NULL, until REAL NOT NULL, used REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS entries_used ON entries (used);
+CREATE INDEX IF NOT EXISTS entries_used ON entries (used, size);
+CREATE INDEX IF NOT EXISTS entries_until ON entries (until);
 """
 
 
@@ -70,13 +72,10 @@ class DiskStore:
             return
         db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", (key, value, size, now + ttl, now))
         total = db.execute("SELECT sum(size) FROM entries").fetchone()[0]
-        for old, its in (
-            db.execute("SELECT key, size FROM entries ORDER BY used").fetchall() if total > self._most else ()
-        ):
+        while total > self._most:
+            old, its = db.execute("SELECT key, size FROM entries ORDER BY used LIMIT 1").fetchone()
             db.execute("DELETE FROM entries WHERE key = ?", (old,))
             total -= its
-            if total <= self._most:
-                break
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.to_thread(self._locked, work)
@@ -91,8 +90,11 @@ class DiskStore:
             raise Unreachable(f"the cache in {self._folder}: {error}") from None
 
     def _made(self) -> sqlite3.Connection:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self._folder / "responses.sqlite", timeout=_SECONDS, check_same_thread=False)
+        """Answers are their tenants': no other user of the host may read them. SQLite's other files take after this."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self._folder / "responses.sqlite"
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(file, timeout=_SECONDS, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = OFF")
         db.executescript(_SCHEMA)

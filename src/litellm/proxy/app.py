@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine
-from litellm.proxy import errors, headers, logs, place, probes
+from litellm.proxy import errors, headers, logs, place, probes, routing
 from litellm.proxy.admin import roles
 from litellm.proxy.admin.loading import Admin
 from litellm.proxy.auth import UnknownKey
@@ -66,7 +66,7 @@ class Gateway:
         self._reported: tuple[LeftOut, ...] = ()
         self._cache: Cache | None = None
         self._replaced: list[Cache] = []  # requests in flight may still ask them
-        self.snapshot: Snapshot = self._with_cache(build(source.load(), self.engine, os.environ, health=self.health))
+        self.snapshot: Snapshot = self._whole(build(source.load(), self.engine, os.environ))
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
@@ -112,10 +112,16 @@ class Gateway:
 
     def _take(self, config: Config, version: int) -> None:
         """Build the new snapshot whole, then swap it in. Raises, and then nothing has changed."""
-        self.snapshot = self._with_cache(build(config, self.engine, os.environ, version, self._stock, self.health))
+        self.snapshot = self._whole(build(config, self.engine, os.environ, version, self._stock))
         self.report()
         if self.books is not None:
             self.books.keys.regroup(place.groups_of(self.snapshot.entries))
+
+    def _whole(self, snapshot: Snapshot) -> Snapshot:
+        """With what outlives a reload. Nothing of that is touched before all that may fail is done."""
+        snapshot = self._with_cache(snapshot)
+        routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health)
+        return snapshot
 
     def _with_cache(self, snapshot: Snapshot) -> Snapshot:
         """The cache that is there, or another if its settings have changed. Without one its code is not loaded."""
@@ -123,7 +129,7 @@ class Gateway:
         if not settings.cache:
             return snapshot
         from litellm.proxy import cached
-        from litellm.proxy.config.schema import CacheParams
+        from litellm.proxy.config.cache_params import CacheParams
 
         wanted = settings.cache_params or CacheParams()
         if self._cache is None or self._cache.settings != wanted:

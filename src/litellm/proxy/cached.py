@@ -28,7 +28,7 @@ from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import MASTER, Identity
 from litellm.router.deployments import Deployment
 from litellm.router.router import Router, Served
-from litellm.types.calls import Ask, Json
+from litellm.types.calls import Ask, Json, as_object
 
 DEFAULT_TTL: Final = 600.0
 DEFAULT_FOLDER: Final = ".litellm_cache"
@@ -51,6 +51,8 @@ class Cache:
     settings: CacheParams
     store: Store
     flights: dict[str, asyncio.Future[bytes | None]]
+    reached: bool = True
+    """Said to the log once when it changes."""
 
     def before(self, router: Router, exchange: Exchange, identity: Identity, ours: Json) -> "Router | CachedRouter":
         """The router of one call. Raises ProxyError 400 for controls that make no sense."""
@@ -81,21 +83,38 @@ class Cache:
         try:
             raw = self.store.here(key) or await self.store.get(key)
         except Unreachable as error:
-            _log.warning("the cache is not asked: %s", error)
+            return self._unreachable(error)
+        self.reached = True
+        entry = _entry(raw)
+        if entry is None or (max_age is not None and time.time() - entry["at"] > max_age):
             return None
-        if raw is None:
-            return None
-        entry = orjson.loads(raw)
-        return None if max_age is not None and time.time() - entry["at"] > max_age else entry["wire"]
+        return entry["wire"]
 
-    async def keep(self, key: str, wire: Json, ttl: float | None) -> None:
-        raw = orjson.dumps({"at": time.time(), "wire": wire})
+    async def keep(self, key: str, wire: bytes, ttl: float | None) -> None:
+        raw = orjson.dumps({"at": time.time(), "wire": orjson.Fragment(wire)})
         if len(raw) > MAX_ENTRY:
             return
         try:
             await self.store.set(key, raw, ttl or self.settings.ttl or DEFAULT_TTL)
         except Unreachable as error:
-            _log.warning("an answer is not cached: %s", error)
+            self._unreachable(error)
+
+    def _unreachable(self, error: Unreachable) -> None:
+        """Nobody is refused for it, and a day of it is one line."""
+        if self.reached:
+            _log.warning("the cache cannot be asked, calls go on without: %s", error)
+        self.reached = False
+
+
+def _entry(raw: bytes | None) -> Json | None:
+    """What `keep` has written; None for what anybody else has."""
+    try:
+        entry = as_object(orjson.loads(raw)) if raw is not None else None
+    except orjson.JSONDecodeError:
+        return None
+    if entry is None or not isinstance(entry.get("at"), float) or as_object(entry.get("wire")) is None:
+        return None
+    return entry
 
 
 def make(settings: CacheParams) -> Cache:
@@ -144,7 +163,7 @@ class CachedRouter:
             found = None if led is None else orjson.loads(led)
         if found is not None:
             return Served(Reply(found, [], 0.0), self._hit(key, group))
-        return await self._ask(key, ask, group, num_retries)
+        return (await self._ask(key, ask, group, num_retries))[0]
 
     async def _lead(self, key: str, ask: Ask, group: Group, num_retries: int | None) -> Served[Reply]:
         """Others wait for this one; if it fails, or its caller hangs up, each goes on its own."""
@@ -152,18 +171,23 @@ class CachedRouter:
         self._cache.flights[key] = flight
         answer = None
         try:
-            served = await self._ask(key, ask, group, num_retries)
-            answer = orjson.dumps(served.result.wire)
+            served, answer = await self._ask(key, ask, group, num_retries)
             return served
         finally:
             del self._cache.flights[key]
             flight.set_result(answer)
 
-    async def _ask(self, key: str, ask: Ask, group: Group, num_retries: int | None) -> Served[Reply]:
+    async def _ask(
+        self, key: str, ask: Ask, group: Group, num_retries: int | None
+    ) -> tuple[Served[Reply], bytes | None]:
+        """What was answered, and that encoded. The answer of a fallback is not kept: it is another model's."""
         served = await self._router.send(ask, group, num_retries)
+        if served.fallbacks:
+            return served, None
+        wire = orjson.dumps(served.result.wire)
         if not self._said.no_store:
-            await self._cache.keep(key, served.result.wire, self._said.ttl)
-        return served
+            await self._cache.keep(key, wire, self._said.ttl)
+        return served, wire
 
     async def stream(self, ask: Ask, group: Group, num_retries: int | None = None) -> Served[EventStream]:
         """An answer that was kept is played as a stream. A stream itself is not kept."""

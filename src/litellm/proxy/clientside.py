@@ -103,7 +103,10 @@ def _aimed(deployment: Deployment, target: Target) -> Deployment:
 
 def fallbacks(ours: Json) -> tuple[str, ...] | None:
     """The models that the caller wants asked if its own fails; empty if it wants none; None if it does not say."""
-    if ours.get("disable_fallbacks") is True:
+    disabled = ours.get("disable_fallbacks")
+    if not isinstance(disabled, bool | None):
+        raise ProxyError(400, "'disable_fallbacks' must be true or false", param="disable_fallbacks")
+    if disabled:
         return ()
     given = ours.get("fallbacks")
     if given is None:

@@ -48,9 +48,9 @@ class FilteredRelay:
 
     async def run(self, fields: bytes) -> None:
         """Sends the status line and everything after it; closes the upstream."""
-        self._exchange.begin(200, fields)
-        self._stream.relay(self)
         try:
+            self._exchange.begin(200, fields)
+            self._stream.relay(self)
             await self._relay()
             self._exchange.end()
         finally:

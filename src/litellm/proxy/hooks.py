@@ -147,9 +147,10 @@ class Passage:
             if judging.done():
                 judging.result()
             return calling.result()
+        except BaseException:  # refused, or the caller hung up: nobody takes a stream that has begun
+            _close(calling)
+            raise
         finally:
-            if judging.done() and not judging.cancelled() and judging.exception() is not None:
-                _close(calling)
             judging.cancel()
             calling.cancel()
 

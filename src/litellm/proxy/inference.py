@@ -83,12 +83,16 @@ async def serve(
         ours = {**_steered(exchange), **ours}
     if ours:
         clientside.refuse(ours, group)
-        ask.fallbacks = _fallbacks(ours, identity)
+        ask.fallbacks = _fallbacks(snapshot, ours, identity)
         group = clientside.applied(ours, group, ask.stream)
+    if snapshot.router.falls_back(ask):
+        tags = () if snapshot.any_tag is None else _wanted(exchange, ask, identity).tags
+        ask.fit = partial(_fit, snapshot.any_tag, tags, ours, ask.stream)  # of the ask itself would be a cycle
     retries = clientside.retries(ours) if ours else None
     if books is not None:
         reach = snapshot.router.reachable(group, ask.fallbacks)
-        exchange.charge = await books.meter.admit(identity, ask, reach, _wanted(exchange, ask, identity), len(raw))
+        wanted = _wanted(exchange, ask, identity)
+        exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach)
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
     router = snapshot.router
@@ -116,6 +120,7 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     costs, made = b"", None
     if usage:
         metrics.used(exchange.model, usage)
+        served.deployment.used(usage)
         made = prices.of_answer(served.deployment, wire, usage, reply.seconds)
         costs = headers.of_cost(made)
     charge = exchange.charge
@@ -131,9 +136,7 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     body = orjson.dumps(wire)
     if exchange.kept is not None:
         exchange.kept.answered(body)
-    fields = headers.of_call(
-        headers.JSON, exchange, served, reply.headers, perf_counter(), costs
-    )
+    fields = headers.of_call(headers.JSON, exchange, served, reply.headers, perf_counter(), costs)
     exchange.answer(200, fields, body)
 
 
@@ -148,10 +151,12 @@ async def _stream(
         lines, last = charge.lines(), partial(_bill, charge, served.deployment, splicer, stream.seconds)
     passage = exchange.passage
     if passage is not None:
-        lines += await passage.lines()
-    fields = headers.of_call(
-        headers.SSE, exchange, served, stream.headers, perf_counter(), lines
-    )
+        try:
+            lines += await passage.lines()
+        except BaseException:  # nobody else has the stream yet
+            stream.close()
+            raise
+    fields = headers.of_call(headers.SSE, exchange, served, stream.headers, perf_counter(), lines)
     try:
         relay = Relay if passage is None or not passage.on_streams else _filtered(passage)
         await relay(exchange, stream, splicer, silence, last).run(fields)
@@ -162,6 +167,7 @@ async def _stream(
             exchange.kept.ended()
         if splicer.usage:
             metrics.used(exchange.model, splicer.usage)
+            served.deployment.used(splicer.usage)
 
 
 def _filtered(passage: "Passage") -> "Callable[..., FilteredRelay]":
@@ -189,29 +195,53 @@ def _group(
 ) -> tuple[Deployment, ...]:
     """The deployments that may serve an ask; its model's alias is put in its place. Raises ProxyError 400, 401, 403."""
     asked = ask.model
-    ask.model = snapshot.aliases.get(asked, asked)
-    if identity is not MASTER:
-        _check(identity, ask, exchange.path)
+    if identity is MASTER:
+        ask.model = snapshot.aliases.get(asked, asked)
+    else:
+        _check(snapshot, identity, ask, exchange.path)
     group = snapshot.router.deployments.group(ask.model)
     if not group:
         raise body.unknown_model(route.path, asked)
     return group if snapshot.any_tag is None else _tagged(snapshot, exchange, ask, identity, group)
 
 
-def _fallbacks(ours: Json, identity: Identity) -> tuple[str, ...] | None:
-    """Those that the caller names must be open to its key. Raises ProxyError 400, 403."""
+def _fallbacks(snapshot: Snapshot, ours: Json, identity: Identity) -> tuple[str, ...] | None:
+    """Those that the caller names must be there, and open to its key. Raises ProxyError 400, 403."""
     named = clientside.fallbacks(ours)
-    if named and identity is not MASTER:
-        for name in named:
-            identity.access.check(name)
-    return named
+    if not named:
+        return named
+    models = tuple(snapshot.aliases.get(name, name) for name in named)
+    for model in models:
+        if identity is not MASTER:
+            identity.access.check(model)
+        if not snapshot.router.deployments.group(model):
+            text = f"'fallbacks' names a model that is not served here: {model[: body.MAX_QUOTED]}"
+            raise ProxyError(400, text, param="fallbacks")
+    return models
 
 
-def _check(identity: Identity, ask: Ask, path: str) -> None:
-    """May a virtual key do this? Its aliases are applied first. Raises ProxyError 403."""
+def _fit(
+    any_tag: bool | None, tags: tuple[str, ...], ours: Json, stream: bool, group: tuple[Deployment, ...]
+) -> tuple[Deployment, ...]:
+    """A fallback's deployments as the caller's own would be: by its tags, within its timeout, with its key. None of
+    them, if they do not let it say what it said."""
+    if any_tag is not None:
+        group = routing.tagged(group, tags, any_tag)
+    if not ours or not group:
+        return group
+    try:
+        clientside.refuse(ours, group)
+    except ProxyError:
+        return ()
+    return clientside.applied(ours, group, stream)
+
+
+def _check(snapshot: Snapshot, identity: Identity, ask: Ask, path: str) -> None:
+    """May a virtual key do this? Its aliases are applied first, then the config's. Raises ProxyError 403."""
     if not may_call(identity.allowed_routes, path, inference=True):
         raise ProxyError(403, f"Virtual key is not allowed to call this route: {path}", "auth_error")
-    ask.model = identity.aliases.get(ask.model, ask.model)
+    name = identity.aliases.get(ask.model, ask.model)
+    ask.model = snapshot.aliases.get(name, name)
     identity.access.check(ask.model)
 
 
@@ -220,7 +250,7 @@ def _tagged(
 ) -> tuple[Deployment, ...]:
     """The group's deployments for the request's tags. Raises ProxyError 401, as LiteLLM does, if there are none."""
     tags = _wanted(exchange, ask, identity).tags
-    fitting = routing.tagged(group, tags, bool(snapshot.any_tag))
+    fitting = routing.tagged(group, tags, snapshot.any_tag is True)
     if not fitting:
         text = f"No deployments available for model={ask.model} with tags {list(tags)}"
         raise ProxyError(401, text, "auth_error", param="tags")

@@ -66,13 +66,23 @@ class Meter:
         self._answers: dict[str, float] = {}  # model group -> recent mean of completion tokens
 
     async def admit(
-        self, identity: Identity, ask: Ask, group: Sequence[Deployment], wanted: Wanted, size: int
+        self,
+        identity: Identity,
+        ask: Ask,
+        group: Sequence[Deployment],
+        wanted: Wanted,
+        size: int,
+        reach: Sequence[Deployment] | None = None,
     ) -> "Charge":
-        """`size` is the body's, in bytes. Raises ProxyError 429 (a limit), 400 (no bound for strict budgets), 503."""
+        """`size` is the body's, in bytes; `reach` is the group and whatever may answer in its place.
+
+        Raises ProxyError 429 (a limit), 400 (no bound for strict budgets), 503.
+        """
         name = group[0].model_name
         scopes = self._scopes(identity, name, ask.model, wanted)
         prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
-        nano = _storable(_strict_estimate(ask, group, size) if self._strict else _estimate(group, prompt, answer))
+        worst = _strict_estimate(ask, reach or group, size) if self._strict else _estimate(group, prompt, answer)
+        nano = _storable(worst)
         now = self.clock()
         row = SpendRow(
             call_id=ask.call_id,

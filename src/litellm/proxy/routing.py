@@ -1,13 +1,16 @@
 """`router_settings` as the router takes them: retries, strategy, cooldowns, fallbacks, tags."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
+from litellm.proxy.config.schema import ModelEntry
 from litellm.router.deployments import Deployment
-from litellm.router.fallbacks import MOST, Fallbacks
+from litellm.router.fallbacks import MOST, Fallbacks, Table
 from litellm.router.health import Cooldowns, Health
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.strategies import STRATEGIES
@@ -22,7 +25,7 @@ CATCH_ALL: Final = "default"
 def retry_policy(config: Config) -> RetryPolicy:
     routing = config.router_settings
     return RetryPolicy(
-        _first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES),
+        first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES),
         routing.retry_after or 0.0,
         _kinds(routing.retry_policy, "Retries"),
         {group: _kinds(policy, "Retries") for group, policy in (routing.model_group_retry_policy or {}).items()},
@@ -34,9 +37,9 @@ def routing_of(config: Config) -> Routing:
     return Routing(
         STRATEGIES.get(given.routing_strategy or DEFAULT_STRATEGY, STRATEGIES[DEFAULT_STRATEGY]),
         Cooldowns(
-            _first(given.cooldown_time, DEFAULT_REST),
+            first(given.cooldown_time, DEFAULT_REST),
             bool(given.disable_cooldowns),
-            _or(given.allowed_fails, config.litellm_settings.allowed_fails),
+            first(given.allowed_fails, config.litellm_settings.allowed_fails),
             _kinds(given.allowed_fails_policy, "AllowedFails"),
         ),
         given.total_timeout,
@@ -44,13 +47,22 @@ def routing_of(config: Config) -> Routing:
 
 
 def fallbacks_of(config: Config) -> Fallbacks:
-    given, older = config.router_settings, config.litellm_settings
+    """With the models that aliases stand for."""
+    given, older, aliases = config.router_settings, config.litellm_settings, aliases_of(config)
+
+    def models(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(aliases.get(name, name) for name in names)
+
+    def table(name: str) -> Table:
+        written: Table = first(getattr(given, name), getattr(older, name)) or {}
+        return {aliases.get(model, model): models(others) for model, others in written.items()}
+
     return Fallbacks(
-        _or(given.fallbacks, older.fallbacks) or {},
-        _or(given.context_window_fallbacks, older.context_window_fallbacks) or {},
-        _or(given.content_policy_fallbacks, older.content_policy_fallbacks) or {},
-        _or(given.default_fallbacks, older.default_fallbacks) or (),
-        _first(given.max_fallbacks, MOST),
+        table("fallbacks"),
+        table("context_window_fallbacks"),
+        table("content_policy_fallbacks"),
+        models(first(given.default_fallbacks, older.default_fallbacks, ())),
+        first(given.max_fallbacks, MOST),
     )
 
 
@@ -59,13 +71,11 @@ def aliases_of(config: Config) -> dict[str, str]:
     return {name: alias if isinstance(alias, str) else alias.model for name, alias in given.items()}
 
 
-def attach(deployments: Collection[Deployment], parallel: Mapping[str, int | None], health: Health) -> None:
-    """Gives a state to each deployment that has company or a limit. `parallel`: by deployment id."""
-    company: dict[str, int] = {}
-    for one in deployments:
-        company[one.model_name] = company.get(one.model_name, 0) + 1
-    for one in deployments:
-        most = parallel.get(one.id)
+def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[Deployment], health: Health) -> None:
+    """Gives a state to each deployment that has company or a limit. `entries` say what was written of each of them."""
+    company = Counter(one.model_name for one in deployments)
+    for entry, one in zip(entries, deployments, strict=True):
+        most = first(entry.litellm_params.max_parallel_requests, config.router_settings.default_max_parallel_requests)
         if company[one.model_name] > 1 or most is not None or one.rpm is not None or one.tpm is not None:
             one.state = health.of(one.id)
             one.state.limit(most, one.rpm, one.tpm)
@@ -85,11 +95,3 @@ def _kinds(policy: BaseModel | None, ending: str) -> dict[str, int]:
     """`RateLimitErrorRetries: 3` is 3 for RateLimitError."""
     given: dict[str, Any] = policy.model_dump(exclude_none=True) if policy is not None else {}
     return {name.removesuffix(ending): count for name, count in given.items()}
-
-
-def _or(first: Any, second: Any) -> Any:
-    return second if first is None else first
-
-
-def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)

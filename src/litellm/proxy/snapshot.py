@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from math import inf
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,11 +18,11 @@ from litellm.engine.engine import Engine
 from litellm.engine.resolve import DEFAULT_SECONDS, Wish, no_key, resolve, timeouts, tls
 from litellm.proxy import prices, routing
 from litellm.proxy.auth import Auth
+from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.schema import LitellmParams, ModelEntry
 from litellm.proxy.stock import EMPTY, LeftOut, NoCredential, Stock, furnished
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.health import Health
 from litellm.router.router import Router
 from litellm.settings import Settings
 from litellm.types.calls import Json, Target
@@ -33,8 +32,6 @@ if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
     from litellm.proxy.hooks import Hooks
 
 DEFAULT_COMMIT_SECONDS: Final = 15.0
-USUAL_CALL: Final = (1000, 250)
-"""Tokens of a prompt and an answer by which prices are compared."""
 DEFAULT_MAX_BODY_MB: Final = 100
 
 _OPENAI_NAMES: Final = frozenset[str]().union(*names.OPENAI.values())
@@ -67,22 +64,14 @@ class Snapshot:
 
 
 def build(
-    config: Config,
-    engine: Engine,
-    environ: Mapping[str, str],
-    version: int = 1,
-    stock: Stock = EMPTY,
-    health: Health | None = None,
+    config: Config, engine: Engine, environ: Mapping[str, str], version: int = 1, stock: Stock = EMPTY
 ) -> Snapshot:
     """Raises ObjectError for a callback or handler that cannot be had, and APIError subclasses for a deployment of the
     config that cannot be resolved; the message names its model. One of the store is left out then."""
     general, given = config.general_settings, config.router_settings
     served, left_out = _served(config, _settings(config), environ, stock.over(config.credential_list))
     deployments = Deployments([deployment for _, deployment in served])
-    most = given.default_max_parallel_requests
-    parallel = {one.id: _or(entry.litellm_params.max_parallel_requests, most) for entry, one in served}
-    routing.attach(deployments.all, parallel, health or Health())
-    commit_seconds = _first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
+    commit_seconds = first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
     return Snapshot(
         config=config,
         router=_router(config, deployments, engine, commit_seconds),
@@ -90,7 +79,7 @@ def build(
             general.master_key.get_secret_value() if general.master_key else None, general.litellm_key_header_name
         ),
         default_model=deployments.names[0] if len(deployments.names) == 1 and "*" not in deployments.names[0] else None,
-        max_body=int(_first(general.max_request_size_mb, DEFAULT_MAX_BODY_MB) * 1024 * 1024),
+        max_body=int(first(general.max_request_size_mb, DEFAULT_MAX_BODY_MB) * 1024 * 1024),
         commit_seconds=commit_seconds,
         keeps_prompts=bool(general.store_prompts_in_spend_logs)
         and not config.litellm_settings.turn_off_message_logging,
@@ -184,7 +173,7 @@ def _settings(config: Config) -> Settings:
             setattr(settings, name, value)
     settings.api_key = given.api_key.get_secret_value() if given.api_key else None
     settings.openai_key = given.openai_key.get_secret_value() if given.openai_key else None
-    settings.request_timeout = _first(config.router_settings.timeout, given.request_timeout, DEFAULT_SECONDS)
+    settings.request_timeout = first(config.router_settings.timeout, given.request_timeout, DEFAULT_SECONDS)
     if given.custom_provider_map:
         settings.custom_provider_map = _callbacks().custom_providers(config)
     return settings
@@ -194,8 +183,8 @@ def _deployment(
     entry: ModelEntry, config: Config, settings: Settings, environ: Mapping[str, str], in_store: bool = False
 ) -> Deployment:
     params = entry.litellm_params
-    seconds = _first(params.timeout, settings.request_timeout)
-    streamed = _first(params.stream_timeout, config.router_settings.stream_timeout, seconds)
+    seconds = first(params.timeout, settings.request_timeout)
+    streamed = first(params.stream_timeout, config.router_settings.stream_timeout, seconds)
     try:
         target = _target(_wish(params, seconds, settings, environ), settings, environ)
     except e.LiteLLMError as error:
@@ -205,7 +194,7 @@ def _deployment(
         target.api_key = None
     defaults, fixed = _wire(params)
     info = _info(entry, in_store)
-    made = Deployment(
+    return Deployment(
         id=entry.model_info.id or _id_of(entry),
         model_name=entry.model_name,
         target=target,
@@ -226,9 +215,6 @@ def _deployment(
         price=prices.rates_of,
         resolve=partial(_concrete, entry, config, settings, environ, in_store) if params.model == "*" else None,
     )
-    usual = prices.estimate(made, *USUAL_CALL)
-    made.cost = inf if usual is None else usual
-    return made
 
 
 def _concrete(
@@ -296,11 +282,3 @@ def _id_of(entry: ModelEntry) -> str:
     key = params.api_key.get_secret_value() if params.api_key else None
     told: dict[str, Any] = {**params.model_dump(exclude={"api_key"}, exclude_none=True), "api_key": key}
     return sha256(orjson.dumps([entry.model_name, told], option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
-
-
-def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
-
-
-def _or(first: Any, second: Any) -> Any:
-    return second if first is None else first

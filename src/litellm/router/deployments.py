@@ -18,6 +18,8 @@ from litellm.types.http import Timeouts
 if TYPE_CHECKING:  # the SDK's deployments have no rates: its calls are priced when somebody asks
     from litellm.catalog.cost import Rates
 
+USUAL_CALL: Final = (1000, 250)
+"""Tokens of a prompt and an answer by which prices are compared."""
 MAX_EXPANDED: Final = 1000  # concrete models of wildcard groups that are kept
 
 
@@ -39,8 +41,8 @@ class Deployment:
     order: int | None = None
     """Deployments of a lower order are asked first."""
     tags: frozenset[str] = frozenset()
-    cost: float = inf
-    """Nano-dollars of a usual call, to compare; infinite if nobody knows."""
+    cost: float = field(default=inf, init=False)
+    """Pico-dollars of a usual call, to compare; infinite if nobody knows."""
     state: State | None = field(default=None, repr=False)
     """What the router knows of it; None where nothing needs to be known: it is alone and without limits."""
     max_retries: int | None = None
@@ -58,6 +60,18 @@ class Deployment:
     """(target, info) -> its rates: for a wildcard's concrete models."""
     headers: bytes | None = field(default=None, repr=False)
     """The gateway's answer headers that depend on the deployment alone; made on first use."""
+
+    def __post_init__(self) -> None:
+        if self.rates is not None:
+            prompt, answer = USUAL_CALL
+            prices = self.rates.at(prompt)
+            self.cost = prompt * (prices.input or 0) + answer * (prices.output or 0)
+
+    def used(self, usage: Json | None) -> None:
+        """An answer has reported its usage."""
+        if usage and self.state is not None:
+            count = usage.get("total_tokens")
+            self.state.used(count if type(count) is int else 0)
 
     @property
     def address(self) -> str:
@@ -127,7 +141,9 @@ class Deployments:
 def _concrete(deployment: Deployment, matched: str) -> Deployment:
     """Raises what `resolve` raises: a name may say a provider that nobody knows."""
     if deployment.resolve is not None:
-        return deployment.resolve(matched)
+        made = deployment.resolve(matched)
+        made.state = deployment.state  # however many names it answers to, its limits are one deployment's
+        return made
     target = replace(deployment.target, model=deployment.target.model.replace("*", matched), endpoints={})
     rates = deployment.price(target, deployment.info) if deployment.price is not None else None
     return replace(deployment, target=target, rates=rates, _stream_target=None, headers=None)

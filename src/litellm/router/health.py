@@ -173,8 +173,8 @@ def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, al
     state.failed += 1
     if kind is not None:
         state.failures[kind] = state.failures.get(kind, 0) + 1
-    if alone or rules.disabled or not _rests(state, status, kind, rules):
-        return
+    if alone or rules.disabled or state.resting_until > now or not _rests(state, status, kind, rules):
+        return  # of the calls that were under way when its rest began, many fail: that is one failure, not many
     asked = error.retry_after
     seconds = asked if asked is not None and 0 < asked <= LONGEST_REST else rules.seconds
     state.rest(now, min(seconds * 2 ** min(state.strikes, 6), max(LONGEST_REST, seconds)))

@@ -16,7 +16,7 @@ from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
 from litellm.router.health import failed
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
-from litellm.types.calls import Ask, Call, Json, Target, as_object
+from litellm.types.calls import Ask, Call, Target
 
 T = TypeVar("T")
 
@@ -35,7 +35,9 @@ class Router:
     """Immutable: a reload builds another. The engine (and with it the connections) is handed on, and so are the states
     of the deployments."""
 
-    __slots__ = ("_budgets", "_clock", "_commit_seconds", "_engine", "deployments", "fallbacks", "policy", "routing")
+    __slots__ = (
+        "_bounded", "_budgets", "_clock", "_commit_seconds", "_engine", "deployments", "fallbacks", "policy", "routing"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -50,10 +52,12 @@ class Router:
         self.deployments = deployments
         self.policy = policy
         self.routing = routing or Routing()
-        self.fallbacks = fallbacks
+        self.fallbacks = NONE if fallbacks == NONE else fallbacks
+        self._bounded = self.routing.total_seconds is not None
         self._engine = engine
         self._commit_seconds = commit_seconds
-        self._budgets: dict[str, RetryBudget] = {}
+        self._budgets: dict[str, RetryBudget] | None = {} if routing is not None else None
+        """By model group. A program's own calls have none: they are tried as often as it says."""
         self._clock = clock
 
     async def models(self, target: Target) -> list[str]:
@@ -64,7 +68,7 @@ class Router:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
         RouterRateLimitError if no deployment of the group takes calls."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None:
+        if len(group) > 1 or deployment.state is not None or self._bounded:
             return await self._routed(ask, group, self._engine.send, [], num_retries)
         try:
             return Served(await self._engine.send(deployment.call(ask)), deployment)
@@ -76,16 +80,20 @@ class Router:
     ) -> Served[EventStream]:
         """As `send`; a stream whose first event has come is never tried again."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None:
+        if len(group) > 1 or deployment.state is not None or self._bounded:
             return await self._routed(ask, group, self._open, [], num_retries)
         try:
             return Served(await self._open(deployment.call(ask)), deployment)
         except e.LiteLLMError as error:
             return await self._routed(ask, group, self._open, [Failure(deployment, error)], num_retries)
 
+    def falls_back(self, ask: Ask) -> bool:
+        """May a call be answered by another group than its own?"""
+        return bool(ask.fallbacks) or (self.fallbacks is not NONE and ask.fallbacks != ())
+
     def reachable(self, group: tuple[Deployment, ...], own: tuple[str, ...] | None) -> tuple[Deployment, ...]:
         """The group and every other that its calls may fall back to."""
-        if own is None and self.fallbacks == NONE:
+        if own is None and self.fallbacks is NONE:
             return group
         names = self.fallbacks.reachable(group[0].model_name, own)
         return (*group, *(one for name in names for one in self.deployments.group(name))) if names else group
@@ -110,8 +118,12 @@ class Router:
             names = self.fallbacks.after(group[0].model_name, error, ask.fallbacks)
             for number, name in enumerate(names, 1):
                 other = self.deployments.group(name)
+                if other and ask.fit is not None:
+                    other = ask.fit(other)
                 if not other:
                     continue
+                if until is not None and self._clock() >= until:
+                    break
                 try:
                     served = await self._within(replace(ask, model=name), other, attempt, [], num_retries, until)
                 except e.LiteLLMError:
@@ -133,7 +145,8 @@ class Router:
         strategy, now = self.routing.strategy, self._clock()
         name = group[0].model_name
         budget = self._budget(name, now)
-        budget.earn()
+        if budget is not None:
+            budget.earn()
         if not failures:
             chosen = choose(group, strategy, now, random())
             if chosen is None:
@@ -149,7 +162,7 @@ class Router:
             step = next_attempt(group, failures, policy, random(), now, strategy, others)
             if step is None or (until is not None and now + step.pause >= until):
                 raise _last(failures, policy)
-            if step.again and not budget.spend(now):
+            if step.again and budget is not None and not budget.spend(now):
                 raise _last(failures, policy)
             if step.pause:
                 await asyncio.sleep(step.pause)
@@ -182,8 +195,6 @@ class Router:
             state.answered(now, now - began)
             if isinstance(result, EventStream):
                 result.on_close, streamed = state.ended, True
-            elif isinstance(result, Reply):
-                state.used(_tokens(result.wire))
             return result
         except e.LiteLLMError as error:
             failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
@@ -195,7 +206,9 @@ class Router:
             if not streamed:
                 state.ended()
 
-    def _budget(self, group: str, now: float) -> RetryBudget:
+    def _budget(self, group: str, now: float) -> RetryBudget | None:
+        if self._budgets is None:
+            return None
         budget = self._budgets.get(group)
         if budget is None:
             budget = self._budgets[group] = RetryBudget(now)
@@ -221,12 +234,6 @@ async def _in_time(attempt: Awaitable[T], seconds: float, deployment: Deployment
     except TimeoutError:
         target = deployment.target
         raise e.Timeout("The call's total time is over", target.model, target.provider) from None
-
-
-def _tokens(wire: Json) -> int:
-    usage = as_object(wire.get("usage"))
-    count = usage.get("total_tokens") if usage else 0
-    return count if type(count) is int else 0
 
 
 def _last(failures: list[Failure], policy: RetryPolicy) -> e.LiteLLMError:

@@ -1,5 +1,6 @@
 """Ask, Target, Call: a caller's request, where a deployment's calls go, and one attempt at one deployment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -39,6 +40,8 @@ class Ask:
     metadata: Json | None = None
     fallbacks: tuple[str, ...] | None = None
     """Model groups that the caller wants asked if its own fails; empty: none, not even the config's."""
+    fit: Callable[[Any], Any] | None = field(default=None, repr=False)
+    """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
 
 
 @dataclass(slots=True, eq=False)

@@ -208,6 +208,22 @@ def test_shapes(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in problems_of(tmp_path, text)
 
 
+def test_fallbacks_that_are_no_models_are_a_warning(tmp_path: Path) -> None:
+    lines = problems_of(
+        tmp_path,
+        """
+model_list: [{model_name: a, litellm_params: {model: openai/a}}, {model_name: b/*, litellm_params: {model: openai/*}}]
+router_settings:
+  model_group_alias: {alias: a}
+  fallbacks: [{a: [b/x, alias, nobody]}, {typo: [a]}, {"*": [a]}]
+  default_fallbacks: [a, nothing]
+litellm_settings: {context_window_fallbacks: [{a: [none]}]}
+""",
+    )
+    said = sorted(line.partition("no entry of model_list is called ")[2] for line in lines if "no entry" in line)
+    assert said == ["nobody", "none", "nothing", "typo"]
+
+
 def test_strategies_that_are_not_built_yet_are_a_warning(tmp_path: Path) -> None:
     lines = problems_of(tmp_path, "router_settings: {routing_strategy: lar1}")
     assert "1:37: router_settings.routing_strategy: warning: lar1 has no effect yet" in lines

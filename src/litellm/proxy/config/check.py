@@ -299,6 +299,26 @@ def _strategy_is_built(parts: Parts) -> Iterator[Finding]:
         yield ("router_settings", "routing_strategy"), f"{strategy} has no effect yet", "warning"
 
 
+def _fallbacks_are_models(parts: Parts) -> Iterator[Finding]:
+    """A warning, as the store may have the model."""
+    names = {entry.model_name for _, entry in parts.entries} | set(parts.router_settings.model_group_alias or {})
+    patterns = [name.partition("*") for name in names if "*" in name]
+
+    def served(model: str) -> bool:
+        return model in names or any(model.startswith(before) and model.endswith(end) for before, _, end in patterns)
+
+    for section, given in (("router_settings", parts.router_settings), ("litellm_settings", parts.litellm_settings)):
+        for name, table in (
+            ("fallbacks", given.fallbacks),
+            ("context_window_fallbacks", given.context_window_fallbacks),
+            ("content_policy_fallbacks", given.content_policy_fallbacks),
+            ("default_fallbacks", {"*": given.default_fallbacks or ()}),
+        ):
+            for model in dict.fromkeys(one for pair in (table or {}).items() for one in (pair[0], *pair[1])):
+                if model != "*" and not served(model):
+                    yield (section, name), f"no entry of model_list is called {model}", "warning"
+
+
 _RULES: Final[tuple[Callable[[Parts], Iterator[Finding]], ...]] = (
     _nothing_to_serve,
     _ids_are_unique,
@@ -308,4 +328,5 @@ _RULES: Final[tuple[Callable[[Parts], Iterator[Finding]], ...]] = (
     _keys_are_filled,
     _clientside_names,
     _strategy_is_built,
+    _fallbacks_are_models,
 )

@@ -94,6 +94,11 @@ def fallback_lists(value: Any) -> Any:
     return made
 
 
+def first(*values: Any) -> Any:
+    """The first that is said; None if none is."""
+    return next((value for value in values if value is not None), None)
+
+
 def or_empty(value: Any) -> Any:
     """A heading with nothing under it is null in YAML."""
     return {} if value is None else value
