@@ -83,7 +83,8 @@ def test_the_same_ask_many_times_at_once_is_sent_once(gateway: Gateway, upstream
 
 def test_the_answer_of_a_fallback_is_not_kept(upstream: UpstreamThread, tmp_path: Path):
     entry = "  - {model_name: %s, litellm_params: {model: openai/%s, api_base: %s, api_key: k, max_retries: 0}}\n"
-    models = "".join(entry % (name, model, upstream.base_url) for name, model in (("bad", "status-503"), ("good", "ok")))
+    named = (("bad", "status-503"), ("good", "ok"))
+    models = "".join(entry % (name, model, upstream.base_url) for name, model in named)
     settings = CACHE % "local" + "router_settings: {fallbacks: [{bad: [good]}]}\n"
     with Gateway(f"model_list:\n{models}{settings}general_settings: {{master_key: sk-1234}}\n", tmp_path) as gateway:
         for _ in range(2):

@@ -1,6 +1,8 @@
 """Hooks of callbacks that stand in a request's way, in a gateway that runs."""
 
 import json
+import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.gateway import Gateway
-from support.upstream import UpstreamThread
+from support.upstream import UpstreamThread, wait_until
 
 HOOKS = """
 import asyncio, os
@@ -50,6 +52,8 @@ class Hooks(CustomLogger):
         return data
 
     async def async_moderation_hook(self, data, user_api_key_dict, call_type):
+        if "messages" in data and said(data) == "ponder":
+            await asyncio.sleep(60)
         if "messages" in data and said(data) == "judge":
             await asyncio.sleep(0.05)
             raise HTTPException(400, "judged")
@@ -94,6 +98,8 @@ CONFIG = """
 model_list:
   - model_name: "up/*"
     litellm_params: {{model: "openai/*", api_base: "{base_url}", api_key: k, max_retries: 0}}
+  - model_name: one-at-a-time
+    litellm_params: {{model: openai/endless, api_base: "{base_url}", api_key: k, max_parallel_requests: 1}}
 litellm_settings: {{callbacks: [hooks.hooks, hooks.streams, hooks.guard]}}
 general_settings: {{master_key: sk-1234}}
 """
@@ -181,3 +187,28 @@ def test_hooks(gateway: Gateway, upstream: UpstreamThread, tmp_path: Path) -> No
     assert b'"error"' in ask(gateway, "hi", "up/bad-json-event", stream=True)[1]
     assert ask(gateway, "", path="embeddings", input="hi")[0] == 200
     assert gateway.stop() == 0
+
+
+def test_a_caller_who_hangs_up_while_the_judges_ponder_takes_his_stream_along(
+    gateway: Gateway, upstream: UpstreamThread
+) -> None:
+    def stream(word: str) -> socket.socket:
+        body = {"model": "one-at-a-time", "stream": True, "messages": [{"role": "user", "content": word}]}
+        data = json.dumps(body).encode()
+        caller = socket.create_connection(("127.0.0.1", gateway.port), 30)
+        caller.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-1234\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(data), data)
+        )
+        return caller
+
+    with stream("ponder"):
+        assert wait_until(lambda: len(upstream.requests) == 1, 30)
+        time.sleep(0.5)  # its first events are there, and nobody may have them yet
+        assert ask(gateway, "hi", "one-at-a-time", stream=True)[0] == 429
+
+    def free() -> bool:
+        with stream("hi") as caller:
+            return caller.recv(4096).split()[1] == b"200"
+
+    assert wait_until(free, 30)

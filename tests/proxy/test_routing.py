@@ -1,5 +1,6 @@
 """Routing as callers of the gateway see it: fallbacks, resting deployments, aliases, tags, limits, deadlines."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from support.gateway import MASTER_KEY, Gateway
-from support.upstream import UpstreamThread
+from support.upstream import UpstreamThread, wait_until
 
 CONFIG = """
 model_list:
@@ -134,3 +135,28 @@ def test_an_alias_of_a_key_may_stand_for_one_of_the_config(gateway: Gateway) -> 
 
     assert [status(model) for model in ("mine", "nickname", "ok", "alone")] == [200, 200, 200, 403]
     assert status("ok", fallbacks=["dead"]) == 403
+
+
+ONE = """
+model_list: [{{model_name: m, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k, rpm: {rpm}}}, model_info: {{id: a}}}}]
+general_settings: {{master_key: {key}}}
+"""  # noqa: E501
+
+
+def test_a_reload_keeps_what_has_been_counted_and_one_that_fails_changes_no_limit(
+    shared_upstream: UpstreamThread, tmp_path: Path
+) -> None:
+    def text(rpm: int, more: str = "") -> str:
+        return ONE.format(base=shared_upstream.base_url, key=MASTER_KEY, rpm=rpm) + more
+
+    with Gateway(text(2), tmp_path) as gateway:
+        assert [ask(gateway, "m")[0] for _ in range(2)] == [200, 200]
+        full = ask(gateway, "m")[0]
+        seen = len(gateway.log)
+        gateway.config_file.write_text(text(1000, "litellm_settings: {callbacks: [nowhere.thing]}\n"))
+        gateway.signal(signal.SIGHUP)
+        assert wait_until(lambda: "nowhere" in gateway.log[seen:], 30)
+        assert [full, ask(gateway, "m")[0]] == [429, 429]
+        gateway.config_file.write_text(text(1000))
+        gateway.signal(signal.SIGHUP)
+        assert wait_until(lambda: ask(gateway, "m")[0] == 200, 30)

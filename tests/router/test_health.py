@@ -1,6 +1,8 @@
 """Whose fault a failure is, who rests and for how long, and how a rest ends."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from litellm import exceptions as e
 from litellm.router.deployments import Deployment
@@ -128,7 +130,7 @@ def test_reported_tokens_count_for_whoever_has_a_state() -> None:
     one.used({"total_tokens": "many"})
     one.used(None)
     Deployment("c", "m", TARGET).used({"total_tokens": 10})
-    assert (state_of(one).tokens, state_of(one).open_at) == (10, 60.0)
+    assert (state_of(one).tokens, state_of(one).open_at) == (10, 61.0)
 
 
 def test_while_nobody_else_can_serve_a_probe_is_not_alone() -> None:
@@ -149,17 +151,38 @@ def test_limits_are_kept() -> None:
     for _ in range(2):
         state_of(one).begin(0.0)
     assert {choose((one, two), simple_shuffle, 0.0, draw / 10) for draw in range(10)} == {two}
-    for _ in range(3):
-        state_of(two).begin(0.0)
+    for at in (50.0, 58.0, 59.5):
+        state_of(two).begin(at)
         state_of(two).ended()
-    assert choose((one, two), simple_shuffle, 0.0, 0.5) is None
-    assert wait((one, two), 20.0) == 40.0
+    assert choose((one, two), simple_shuffle, 59.5, 0.5) is None
+    assert wait((one, two), 60.0) == 51.0
     state_of(one).ended()
-    assert choose((one, two), simple_shuffle, 0.0, 0.5) is one
-    assert choose((two,), simple_shuffle, 60.0, 0.5) is two  # another minute
-    state_of(two).begin(60.0)
+    assert choose((one, two), simple_shuffle, 60.0, 0.5) is one
+    assert choose((two,), simple_shuffle, 110.9, 0.5) is None  # another minute by the clock, but not sixty seconds
+    assert choose((two,), simple_shuffle, 111.0, 0.5) is two
+    state_of(two).begin(111.0)
+    assert wait((two,), 111.0) == 8.0  # until the call of second 58 has left
     state_of(two).used(100)
-    assert choose((two,), simple_shuffle, 60.0, 0.5) is None
+    assert wait((two,), 111.0) == 61.0
+    state_of(two).limit(None, 1000, None)
+    assert choose((two,), simple_shuffle, 111.0, 0.5) is two
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 5))
+def test_never_more_than_its_rpm_in_any_sixty_seconds(pauses: list[float], rpm: int) -> None:
+    one, _ = pair()
+    state_of(one).limit(None, rpm, None)
+    now, admitted = 0.0, list[float]()
+    for pause in pauses:
+        now += pause
+        if choose((one,), simple_shuffle, now, 0.5) is one:
+            state_of(one).begin(now)
+            state_of(one).ended()
+            admitted.append(now)
+            assert sum(at > now - 60 for at in admitted) <= rpm
+        else:
+            assert sum(at > now - 62 for at in admitted) >= rpm
 
 
 def test_the_lowest_order_first() -> None:

@@ -10,10 +10,11 @@ minute failed; any other 4xx is the caller's own. The only deployment of a group
 """
 
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf
 from typing import Final
 
 from litellm import exceptions as e
+from litellm.router.windows import REQUESTS, TOKENS, Window
 
 LEAST_CALLS: Final = 5
 """Calls in a minute before the share of failures says anything."""
@@ -43,8 +44,23 @@ class State:
     """One deployment's. Times are seconds of the router's clock."""
 
     __slots__ = (
-        "failed", "failures", "inflight", "latency", "minute", "open_at", "parallel", "probing", "requests",
-        "resting_until", "rpm", "seen_at", "strikes", "tokens", "tpm",
+        "failed",
+        "failures",
+        "inflight",
+        "latency",
+        "minute",
+        "open_at",
+        "parallel",
+        "probing",
+        "requests",
+        "resting_until",
+        "rpm",
+        "second",
+        "seen_at",
+        "strikes",
+        "tokens",
+        "tpm",
+        "window",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -62,12 +78,17 @@ class State:
         """Seconds to an answer, or to a stream's first event: an average that follows a peak at once."""
         self.seen_at = 0.0
         self.minute = -1
-        self.requests = self.tokens = self.failed = 0  # of this minute
+        self.requests = self.tokens = self.failed = 0  # of this minute, to judge and compare by
         self.failures: dict[str, int] = {}  # of this minute, by kind
+        self.window: Window | None = None
+        """What its `rpm` and `tpm` are held against, if it has any."""
+        self.second = 0  # of the last call that began
 
     def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
-        """What it takes at once, and in a minute."""
+        """What it takes at once, and in any minute. What has been counted stays."""
         self.parallel, self.rpm, self.tpm = parallel, rpm, tpm
+        limited = rpm is not None or tpm is not None
+        self.window = (self.window or Window()) if limited else None
         self._weigh()
 
     def begin(self, now: float) -> None:
@@ -76,7 +97,12 @@ class State:
         self.requests += 1
         if self.strikes:
             self.probing = True
-        if self.parallel is not None or self.rpm is not None:
+        if self.window is not None:
+            self.second = int(now)
+            self.window.move(self.second)
+            self.window.add(self.second, 0)
+            self._weigh()
+        elif self.parallel is not None:
             self._weigh()
 
     def ended(self) -> None:
@@ -85,8 +111,10 @@ class State:
             self._weigh()
 
     def used(self, tokens: int) -> None:
+        """Tokens of a call that began here; they count for the second in which the last one did."""
         self.tokens += tokens
-        if self.tpm is not None:
+        if self.window is not None:
+            self.window.correct(self.second, tokens)
             self._weigh()
 
     def answered(self, now: float, seconds: float) -> None:
@@ -115,14 +143,15 @@ class State:
             self.minute = minute
             self.requests = self.tokens = self.failed = 0
             self.failures.clear()
-            if self.open_at != self.resting_until:
-                self._weigh()
 
     def _weigh(self) -> None:
         """What keeps calls away, in one number: choosing among a thousand looks at nothing else."""
         at = self.resting_until
-        if (self.rpm is not None and self.requests >= self.rpm) or (self.tpm is not None and self.tokens >= self.tpm):
-            at = max(at, (self.minute + 1) * 60.0)
+        if self.window is not None:
+            for kind, limit in ((REQUESTS, self.rpm), (TOKENS, self.tpm)):
+                if limit is not None:
+                    free_in = self.window.free_in(kind, ceil(limit) - 1, self.second)
+                    at = max(at, float(self.second + free_in) if free_in else 0.0)
         if self.parallel is not None and self.inflight >= self.parallel:
             at = inf
         self.open_at = at

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from litellm.proxy.limits.base import Refused, Scope, Standing, Ticket, Unloaded
-from litellm.proxy.limits.windows import REQUESTS, SECONDS, TOKENS, Window
+from litellm.router.windows import REQUESTS, SECONDS, TOKENS, Window
 from litellm.types.accounts import Millis, Nano
 
 IDLE_SECONDS: Final = 3600

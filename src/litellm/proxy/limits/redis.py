@@ -22,7 +22,7 @@ from litellm.kv.redis import Redis, RedisDown, RedisError
 from litellm.proxy.limits import lua
 from litellm.proxy.limits.base import Crowded, Refused, Scope, Standing, Ticket, Unloaded
 from litellm.proxy.limits.memory import MemoryLimiter
-from litellm.proxy.limits.windows import SECONDS
+from litellm.router.windows import SECONDS
 from litellm.types.accounts import Millis, Nano
 
 Failure = Literal["fail_open", "fail_closed"]

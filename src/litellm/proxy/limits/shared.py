@@ -17,7 +17,7 @@ from typing import Final
 
 from litellm.proxy.limits.base import Crowded, Refused, Scope, Standing, Ticket, Unloaded
 from litellm.proxy.limits.hostfile import ACCOUNT, BUCKET, CELL, COUNTER, HEAD, HOLD, PAIR, Head, HostFile, Pair, Sizes
-from litellm.proxy.limits.windows import REQUESTS, SECONDS, TOKENS
+from litellm.router.windows import REQUESTS, SECONDS, TOKENS
 from litellm.types.accounts import Millis, Nano
 
 IDLE_SECONDS: Final = 60
