@@ -108,18 +108,19 @@ def event_bytes(exchange: Exchange, *, tokens: int = bodies.TOKENS) -> list[byte
     return sse(bodies.events(exchange.op, exchange.asked, tokens=tokens))
 
 
-async def plain(exchange: Exchange, *, tokens: int = bodies.TOKENS) -> None:
+async def plain(exchange: Exchange, *, tokens: int = bodies.TOKENS, behind: bytes = b"") -> None:
     status = 404 if exchange.op == "unknown" else 200
-    await exchange.send(whole(status, answer_bytes(exchange, tokens=tokens), ("openai-processing-ms", "7")))
+    answer = whole(status, answer_bytes(exchange, tokens=tokens), ("openai-processing-ms", "7"))
+    await exchange.send(answer + behind)
 
 
-async def stream(exchange: Exchange, events: Iterable[bytes], *, pause: float = 0.0) -> None:
-    """A well-formed chunked response, one HTTP chunk and one write per item."""
+async def stream(exchange: Exchange, events: Iterable[bytes], *, pause: float = 0.0, behind: bytes = b"") -> None:
+    """A well-formed chunked response, one HTTP chunk and one write per item; `behind` is in the last one."""
     await exchange.send(STREAM_HEAD)
     for event in events:
         await exchange.send(chunk(event))
         await asyncio.sleep(pause)
-    await exchange.send(LAST_CHUNK)
+    await exchange.send(LAST_CHUNK + behind)
 
 
 # Healthy.
@@ -451,10 +452,14 @@ async def not_http(exchange: Exchange) -> None:
 
 
 async def answer_twice(exchange: Exchange) -> None:
-    """A second answer, naming itself, right behind the first."""
+    """A second answer, naming itself, right behind the first: in the segment of its end. (One that comes later than
+    the next request cannot be told from that one's answer.)"""
     second = bodies.answer("chat", exchange.asked, text="the answer that nobody asked for")
-    await normal(exchange)
-    await exchange.send(whole(200, to_bytes(second)))
+    behind = whole(200, to_bytes(second))
+    if exchange.streams:
+        await stream(exchange, [*event_bytes(exchange), DONE], behind=behind)
+    else:
+        await plain(exchange, behind=behind)
 
 
 async def answer_unasked(exchange: Exchange) -> None:

@@ -54,7 +54,7 @@ class Waiting:
         self.redis = Redis(parse(url), timeout=20)
         await self.redis.command("FLUSHALL")
         self.inner = RedisLimiter(self.redis, clock, time=lambda: int(clock() * 1000), grace=0)
-        await self.inner.begin(strict=False)
+        await self.inner.begin()
 
     def close(self) -> None:
         self._loop.run(self.inner.aclose())
@@ -81,7 +81,8 @@ class Waiting:
 
     def charge(self, charges: Sequence[tuple[str, int]], nano: int) -> None:
         async def wait() -> None:
-            await self.inner.charge(charges, nano)
+            self.inner.charge(charges, nano)
+            await self.inner.settled()
 
         self._loop.run(wait())
 

@@ -7,19 +7,20 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from litellm.kv.redis import Redis
 from litellm.proxy.config.load import Config
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.limits.hostfile import HostFileError
 from litellm.proxy.limits.memory import MemoryLimiter
+from litellm.proxy.limits.redis import RedisLimiter
 from litellm.proxy.limits.shared import SharedLimiter
 from litellm.proxy.meter import Meter
 from litellm.proxy.metrics import Metrics
-from litellm.proxy.place import data_dir_of, former_salts, groups_of, salt_of, url_of
+from litellm.proxy.place import data_dir_of, former_salts, groups_of, redis_of, salt_of, url_of
 from litellm.proxy.server import Worker
 from litellm.proxy.shelf import Shelf
 from litellm.proxy.spend.journal import Journal
@@ -72,9 +73,13 @@ class Books:
         await self._keeper.aclose()
         await self._mover.aclose()
         await self.upkeep.aclose()
+        if isinstance(self.meter.limiter, RedisLimiter):
+            self.meter.limiter.stop()
         await asyncio.gather(*self._tasks)
         if isinstance(self.meter.limiter, SharedLimiter):
             self.meter.limiter.close()
+        elif isinstance(self.meter.limiter, RedisLimiter):
+            await self.meter.limiter.aclose()
         await self._database.aclose()
 
 
@@ -89,7 +94,7 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
         zone = ZoneInfo(general.budget_time_zone or "UTC")
         keys = KeyBook(records, now, groups_of(config.model_list), zone, [shelf])
         await keys.load()
-        limiter, recovered = _limiter(data_dir_of(config), worker)
+        limiter, recovered = _limiter(config, worker, metrics)
         journal = Journal(data_dir_of(config) / JOURNAL)
     except BaseException:
         await database.aclose()
@@ -98,6 +103,9 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
     keeper = _keeper(config, worker, metrics, journal, ledger, keys)
     meter = Meter(limiter, keeper, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
     await mover.begin()
+    if isinstance(limiter, RedisLimiter):
+        limiter.moved = mover.move
+        await limiter.begin()
     prompts = Prompts(ledger)
     retention = general.maximum_spend_logs_retention_period
 
@@ -109,18 +117,30 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
 
     upkeep = Upkeep(ledger, prompts, lambda: worker.admin, now, retention, each_second)
     tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
+    if isinstance(limiter, RedisLimiter):
+        tasks.append(asyncio.create_task(limiter.run()))
     return Books(records, ledger, keys, meter, shelf, upkeep, database, keeper, mover, tasks)
 
 
-def _limiter(folder: Path, worker: Worker) -> tuple[MemoryLimiter | SharedLimiter, Recovered]:
-    """One process counts in memory, several in a file of theirs; and what is to be done about calls that never ended.
+def _limiter(
+    config: Config, worker: Worker, metrics: Metrics
+) -> tuple[MemoryLimiter | SharedLimiter | RedisLimiter, Recovered]:
+    """One process counts in memory, several in a file of theirs, several hosts in Redis; and what is to be done about
+    calls that never ended.
 
     In memory nobody has counted those of a worker that died. In the file, what it had reserved counts as spent as soon
     as it is found dead; and what an earlier run left behind is in the store before anything is counted (Mover.begin).
     """
+    try:
+        address = redis_of(config)
+        if address is not None:
+            failure = config.general_settings.redis_failure or "fail_open"
+            return RedisLimiter(Redis(address), monotonic, failure, metrics.without_redis), _nothing
+    except (ValueError, ImportError) as error:
+        raise StoreError(str(error)) from None
     if worker.count > 1:
         try:
-            return SharedLimiter(folder / LIMITS, monotonic), _nothing
+            return SharedLimiter(data_dir_of(config) / LIMITS, monotonic), _nothing
         except HostFileError as error:
             raise StoreError(str(error)) from None
     limiter = MemoryLimiter(monotonic)

@@ -139,11 +139,15 @@ class Meter:
     async def _reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano) -> Ticket:
         try:
             try:
-                return self.limiter.reserve(call_id, scopes, tokens, nano, self._strict)
+                ticket = self.limiter.reserve(call_id, scopes, tokens, nano, self._strict)
+                return ticket if isinstance(ticket, Ticket) else await ticket
             except Unloaded as unloaded:
                 known = await self._load(unloaded.scopes)
             counted = [scope for scope in scopes if known(scope)]
-            return self.limiter.reserve(call_id, counted, tokens, nano, self._strict)
+            ticket = self.limiter.reserve(call_id, counted, tokens, nano, self._strict)
+            return ticket if isinstance(ticket, Ticket) else await ticket
+        except Unloaded:  # Redis has been restarted, or has gone, in between
+            raise ProxyError(503, "No call is admitted: limits are loaded", headers={"retry-after": "1"}) from None
         except Refused as refused:
             raise _refusal(refused) from None
         except Crowded as crowded:
@@ -164,7 +168,9 @@ class Meter:
                 raise ProxyError(503, "The database cannot be reached", "no_db_connection") from None
             absent = {scope.id for scope in scopes}
             return lambda scope: scope.id not in absent
-        self.limiter.load({charge: totals[charge].spend if charge in totals else 0 for charge in charges})
+        loading = self.limiter.load({charge: totals[charge].spend if charge in totals else 0 for charge in charges})
+        if loading is not None:
+            await loading
         return lambda scope: True
 
     def _answer(self, ask: Ask, group: str) -> int:

@@ -35,6 +35,7 @@ HELP: Final = {
         "counter",
         "Calls that the journal of spend did not take, by their fate",
     ),
+    "litellm_limits_without_redis_metric_total": ("counter", "Calls whose limits were counted without Redis"),
     "litellm_spend_prompts_dropped_metric_total": ("counter", "Prompts that were to be kept and found no room"),
     "litellm_spend_waiting_bytes": ("gauge", "What the journal of spend holds that is not in the database"),
     "litellm_in_flight_requests": ("gauge", "Requests being served"),
@@ -157,6 +158,10 @@ class Metrics:
     def unjournaled(self, how: str) -> None:
         """The journal of spend could not take a call; what has become of it."""
         self._values[self._slots.slot(f'litellm_spend_unjournaled_metric_total{{fate="{how}"}}')] += 1
+
+    def without_redis(self) -> None:
+        """A call was let in whose limits Redis does not know of."""
+        self._values[self._slots.slot("litellm_limits_without_redis_metric_total")] += 1
 
     def books(self, waiting: int, dropped: int) -> None:
         """How the books stand: bytes of the journal that wait, prompts that have found no room so far."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from litellm.kv.address import PORT, Address, parse
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.schema import ModelEntry
 from litellm.proxy.keys.access import Groups
@@ -16,6 +17,30 @@ def url_of(config: Config) -> str | None:
     """Postgres's address; None where the store is a SQLite file."""
     given = config.general_settings.database_url
     return given.get_secret_value() if given else os.environ.get("DATABASE_URL") or None
+
+
+def redis_of(config: Config) -> Address | None:
+    """The Redis that limits are counted in, if there is one. Raises ValueError."""
+    router = config.router_settings
+    url = config.general_settings.redis_url or router.redis_url
+    if url is not None:
+        return parse(url.get_secret_value())
+    if router.redis_host:
+        password = router.redis_password
+        return Address(
+            router.redis_host,
+            router.redis_port or PORT,
+            password=password.get_secret_value() if password else None,
+            database=router.redis_db or 0,
+        )
+    if named := os.environ.get("REDIS_URL"):
+        return parse(named)
+    if host := os.environ.get("REDIS_HOST"):
+        port = os.environ.get("REDIS_PORT") or str(PORT)
+        if not port.isdecimal():
+            raise ValueError(f"REDIS_PORT must be a number, not {port!r}")
+        return Address(host, int(port), password=os.environ.get("REDIS_PASSWORD") or None)
+    return None
 
 
 def data_dir_of(config: Config) -> Path:

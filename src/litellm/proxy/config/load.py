@@ -24,6 +24,7 @@ _MUST_BE_SET: Final = (
     "general_settings.database_url",
     "general_settings.salt_key",
     "general_settings.coordination_redis*",
+    "general_settings.redis_url",
     "router_settings.redis_*",
     *(
         f"litellm_settings.cache_params.{name}"

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from litellm.proxy.config.kinds import Amount, Count, Positive, Text, fallback_lists, names_of
+from litellm.proxy.config.kinds import Amount, Count, Positive, Secret, Text, fallback_lists, names_of
 from litellm.proxy.config.section import Section
 from litellm.router.strategies import STRATEGIES
 from litellm.types.router import AllowedFailsPolicy, RetryPolicy
@@ -40,14 +40,17 @@ class RouterSettings(Section):
         alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
         default_priority deployment_affinity_ttl_seconds enable_health_check_routing enable_pre_call_checks
         enable_weighted_failover guardrail_list health_check_staleness_threshold ignore_invalid_deployments
-        optional_pre_call_checks polling_interval provider_budget_config redis_db redis_host
-        redis_password redis_port redis_url router_general_settings routing_strategy_args search_tools
+        optional_pre_call_checks polling_interval provider_budget_config router_general_settings
+        routing_strategy_args search_tools
         """
     )
-    unguarded: ClassVar[frozenset[str]] = names_of(
-        "guardrail_list provider_budget_config"
-    )
+    unguarded: ClassVar[frozenset[str]] = names_of("guardrail_list provider_budget_config")
 
+    redis_url: Secret | None = Field(default=None, description="As `general_settings.redis_url`, which wins over it.")
+    redis_host: Text | None = Field(default=None, description="Redis's host, in place of `redis_url`.")
+    redis_port: Count | None = Field(default=None, description="Default 6379.")
+    redis_password: Secret | None = Field(default=None, description="Of the default user.")
+    redis_db: Count | None = Field(default=None, description="Default 0.")
     num_retries: Count | None = Field(default=None, description="As in `litellm_settings`, and wins over it.")
     timeout: Positive | None = Field(
         default=None, description="As `request_timeout` of `litellm_settings`, and wins over it."

@@ -380,6 +380,18 @@ class GeneralSettings(Section):
         description="Where keys and spend are kept: `postgresql://...`. Default: the variable DATABASE_URL, else a "
         "SQLite file in `data_dir`, made with the first key.",
     )
+    redis_url: Secret | None = Field(
+        default=None,
+        description="The Redis or Valkey in which the workers of several hosts count limits together: "
+        "`redis://HOST:PORT/DB`, `rediss://...`, `unix:///PATH`. Default: the variable REDIS_URL, or REDIS_HOST, "
+        "REDIS_PORT and REDIS_PASSWORD.",
+    )
+    redis_failure: Literal["fail_open", "fail_closed"] | None = Field(
+        default=None,
+        description="What becomes of calls while that Redis cannot be reached. `fail_open`: each worker counts for "
+        "itself. `fail_closed`: no call with a virtual key is let in (503), as always with strict budgets. "
+        "Default `fail_open`.",
+    )
     data_dir: str | None = Field(
         default=None,
         description="The folder of the journal of spend and of the SQLite file, on a local disk. Default: the variable "

@@ -2,14 +2,15 @@
 
 A call is counted against several scopes at once (its key, user, team, ...). `reserve` checks all of them, then takes
 from all; `settle` puts the actual amount in the reservation's place, in the second in which it was taken. Behind it:
-`memory.py` (one process) and `shared.py` (the workers of one host).
+`memory.py` (one process), `shared.py` (the workers of one host), `redis.py` (those of several). Only the last gives
+something to wait for.
 
 Requests and tokens are counted in one-second buckets, the current second and the 60 before it (hard-parts 5), for
 scopes that limit them. Money is counted for every scope, per budget period; what a scope has spent already must have
 been loaded before its first reservation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -92,7 +93,9 @@ class Crowded(Exception):
 
 
 class Limiter(Protocol):
-    def reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool = False) -> Ticket:
+    def reserve(
+        self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool = False
+    ) -> Ticket | Awaitable[Ticket]:
         """One request, `tokens` and `nano`, taken from every scope. Raises Refused, Unloaded, Crowded.
 
         No scope's id may occur twice. Money fits while spent + reserved < budget; `strict`: if spent + reserved +
@@ -105,7 +108,7 @@ class Limiter(Protocol):
         """Ends a reservation with what was used."""
         ...
 
-    def load(self, spent: Mapping[tuple[str, Millis], Nano]) -> None:
+    def load(self, spent: Mapping[tuple[str, Millis], Nano]) -> Awaitable[None] | None:
         """Money spent so far, by (scope's id, period). A pair that is known already keeps what it has."""
         ...
 

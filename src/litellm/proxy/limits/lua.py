@@ -5,8 +5,10 @@
     {litellm}:w:WORKER       call -> `second:[nano, tokens, [money keys], [counter keys]]`
     {litellm}:m:SCOPE:PERIOD s spent (absent: not loaded), r reserved, l spent before it was loaded
     {litellm}:c:SCOPE        p in flight, n requests and t tokens of the window, f its first second that is not taken
-        off,
-                             u the last one with a request; nSECOND and tSECOND
+                             off, u the last one with a request; nSECOND and tSECOND
+
+An epoch begins where there is none: Redis has been emptied. For its first `grace` milliseconds nothing is loaded and
+nobody admitted, so that every living worker can notice, and move what it has spent to the store.
 
 Sums are changed by HINCRBY with the strings that came: Lua's own numbers are written with 14 digits.
 """
@@ -28,6 +30,12 @@ local function clock(given)
     redis.call('HSET', '{litellm}:state', 'now', string.format('%.0f', ms))
   end
   return ms
+end
+local function is_young(ms, grace)
+  return ms < tonumber(redis.call('HGET', '{litellm}:state', 'since')) + tonumber(grace)
+end
+local function spend(key, nano)
+  redis.call('HINCRBY', key, redis.call('HEXISTS', key, 's') == 1 and 's' or 'l', nano)
 end
 local function less(text)
   if text == '0' then return text end
@@ -57,7 +65,7 @@ local function settle(worker, call, nano, tokens)
   nano = nano or taken[1]
   for _, key in ipairs(taken[3]) do
     redis.call('HINCRBY', key, 'r', less(taken[1]))
-    redis.call('HINCRBY', key, redis.call('HEXISTS', key, 's') == 1 and 's' or 'l', nano)
+    spend(key, nano)
   end
   for _, key in ipairs(taken[4]) do
     redis.call('HINCRBY', key, 'p', '-1')
@@ -75,11 +83,10 @@ RESERVE: Final = Script(
     PRELUDE
     + """
 local given, epoch, name, call, tokens, nano, strict, held, grace = unpack(ARGV, 1, 9)
-local state = redis.call('HMGET', '{litellm}:state', 'epoch', 'since')
-if state[1] ~= epoch then return {'epoch'} end
+if redis.call('HGET', '{litellm}:state', 'epoch') ~= epoch then return {'epoch'} end
 local ms = clock(given)
 local now = math.floor(ms / 1000)
-if strict == '1' and ms < tonumber(state[2]) + tonumber(grace) then return {'grace'} end
+if is_young(ms, grace) then return {'grace'} end
 local worker = '{litellm}:w:' .. name
 local unloaded, spents = {'unloaded'}, {}
 for at = 10, #ARGV, 6 do
@@ -149,8 +156,7 @@ return {'ok', now, best[1], best[2], best[3], best[4], unpack(spents)}
 """
 )
 """ARGV: time, epoch, worker, call, tokens, nano, strict, held, grace; then of each scope its money key, budget,
-counter key
-(empty: none of the following), rpm, tpm, parallel (empty: no limit)."""
+counter key (empty: none of the following), rpm, tpm, parallel (empty: no limit)."""
 
 SETTLE: Final = Script(
     PRELUDE
@@ -161,9 +167,12 @@ return 1
 )
 """ARGV: worker, call, nano, tokens, and so on."""
 
-LOAD: Final = Script("""
-if redis.call('HGET', '{litellm}:state', 'epoch') ~= ARGV[1] then return 0 end
-for at = 2, #ARGV, 2 do
+LOAD: Final = Script(
+    PRELUDE
+    + """
+local given, epoch, grace = unpack(ARGV, 1, 3)
+if redis.call('HGET', '{litellm}:state', 'epoch') ~= epoch or is_young(clock(given), grace) then return 0 end
+for at = 4, #ARGV, 2 do
   if redis.call('HSETNX', ARGV[at], 's', ARGV[at + 1]) == 1 then
     local late = redis.call('HGET', ARGV[at], 'l')
     if late then redis.call('HINCRBY', ARGV[at], 's', late) redis.call('HDEL', ARGV[at], 'l') end
@@ -171,16 +180,22 @@ for at = 2, #ARGV, 2 do
   end
 end
 return 1
-""")
-"""ARGV: epoch; then money key, spent, and so on."""
+"""
+)
+"""ARGV: time, epoch, grace; then money key, spent, and so on."""
 
-CHARGE: Final = Script("""
-for at = 2, #ARGV do
-  if redis.call('HEXISTS', ARGV[at], 's') == 1 then redis.call('HINCRBY', ARGV[at], 's', ARGV[1]) end
+CHARGE: Final = Script(
+    PRELUDE
+    + """
+if redis.call('HGET', '{litellm}:state', 'epoch') ~= ARGV[1] then return 0 end
+for at = 2, #ARGV, 2 do
+  spend(ARGV[at], ARGV[at + 1])
+  redis.call('EXPIRE', ARGV[at], 86400)
 end
 return 1
-""")
-"""ARGV: nano, money keys."""
+"""
+)
+"""What was spent without a reservation. ARGV: epoch; then money key, nano, and so on."""
 
 RENEW: Final = Script(
     PRELUDE
@@ -191,7 +206,6 @@ local text = string.format('%.0f', ms)
 local state, workers, own = '{litellm}:state', '{litellm}:workers', '{litellm}:w:' .. name
 if redis.call('HSETNX', state, 'epoch', fresh) == 1 then redis.call('HSET', state, 'since', text, 'now', text) end
 local epoch = redis.call('HGET', state, 'epoch')
-local lapsed = epoch == known and not redis.call('ZSCORE', workers, name)
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', text)) do
   if dead ~= name then
     for _, call in ipairs(redis.call('HKEYS', '{litellm}:w:' .. dead)) do settle('{litellm}:w:' .. dead, call) end
@@ -212,8 +226,7 @@ return {epoch, tonumber(redis.call('HGET', state, 'since')), ms}
 """
 )
 """A worker's sign of life, which settles what dead ones held, at what they reserved. ARGV: time, the epoch it knows,
-worker,
-an epoch to begin if there is none, lease; then, for another epoch, its calls in flight: call, held, and so on."""
+worker, an epoch to begin if there is none, lease; then, for another epoch, its calls in flight: call, held, ..."""
 
 LEAVE: Final = Script(
     PRELUDE

@@ -108,19 +108,8 @@ class MemoryLimiter:
         return found
 
     def settle(self, ticket: Ticket, tokens: int, nano: Nano) -> None:
-        if not ticket.open:
-            return
-        ticket.open = False
-        accounts: list[_Account]
-        counters: list[_Counter]
-        accounts, counters = ticket.held
-        for account in accounts:
-            account.reserved -= ticket.nano
-            account.spent += nano
-            account.calls -= 1
-        for counter in counters:
-            counter.parallel -= 1
-            counter.correct(ticket.second, tokens - ticket.tokens)
+        if ticket.open:
+            settle(ticket, tokens, nano)
 
     def load(self, spent: Mapping[tuple[str, Millis], Nano]) -> None:
         for (scope, period), nano in spent.items():
@@ -170,6 +159,21 @@ class MemoryLimiter:
                 self._round.append(name)
             else:
                 del self._accounts[name]
+
+
+def settle(ticket: Ticket, tokens: int, nano: Nano) -> None:
+    """Ends an open ticket of a MemoryLimiter, which may itself be gone."""
+    ticket.open = False
+    accounts: list[_Account]
+    counters: list[_Counter]
+    accounts, counters = ticket.held
+    for account in accounts:
+        account.reserved -= ticket.nano
+        account.spent += nano
+        account.calls -= 1
+    for counter in counters:
+        counter.parallel -= 1
+        counter.correct(ticket.second, tokens - ticket.tokens)
 
 
 def _check(scope: Scope, counter: _Counter, ticket: Ticket) -> None:

@@ -4,32 +4,37 @@
 Redis are kept and tried again. A worker shows every second that it lives; what one that no longer does had reserved
 counts as spent. Scripts do nothing twice: each carries the call's own number.
 
-A Redis that was restarted empty has another epoch. Whoever notices registers its calls in flight again; money is loaded
-from the store. Strict budgets admit nobody until every living worker has had the time to do so. Calls that end in
-between may count twice, never less than once.
+A Redis that was restarted empty has another epoch. Whoever notices registers its calls in flight again and moves what
+has been spent to the store, from which money is loaded; until every living worker has had the time to do so, it is as
+if Redis were still away. Calls that end in between may count twice, never less than once. (What the window of rpm and
+tpm held is lost with Redis.)
 
-Without Redis, `fail_open` counts in this process's memory; `fail_closed`, and strict budgets, admit nobody.
+Without Redis, `fail_open` counts in this process's memory, and tells Redis of the money when it is back; `fail_closed`,
+and strict budgets, admit nobody.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from litellm.kv.redis import Redis, RedisDown, RedisError
-from litellm.proxy.limits import lua
+from litellm.proxy.limits import lua, memory
 from litellm.proxy.limits.base import Crowded, Refused, Scope, Standing, Ticket, Unloaded
 from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.router.windows import SECONDS
+from litellm.store.base import StoreDown
 from litellm.types.accounts import Millis, Nano
 
 Failure = Literal["fail_open", "fail_closed"]
 
 LEASE: Final = 15_000
-GRACE: Final = 5_000
-"""Milliseconds: how long a worker counts as alive without a sign, and in which every living one notices a new epoch."""
+GRACE: Final = 6_000
+"""Milliseconds: how long a worker counts as alive without a sign; and in which every living one has noticed a new epoch
+(the longest pause between attempts to connect, a renewal, and the move)."""
 RENEW_SECONDS: Final = 1.0
 KNOWN_SECONDS: Final = 2.0
 """For how long the money that Redis told of holds without asking again."""
@@ -37,6 +42,10 @@ KNOWN: Final = 10_000
 MOST: Final = 1 << 53
 
 _log: Final = logging.getLogger("litellm.proxy")
+
+
+async def _nothing() -> None:
+    pass
 
 
 class RedisLimiter:
@@ -58,28 +67,32 @@ class RedisLimiter:
         self._clock = clock
         self._failure = failure
         self._told = told
+        self.moved: Callable[[], Awaitable[None]] = _nothing
+        """Puts what was spent here into the store."""
         self._time = time
         self._grace = grace
-        self._local = MemoryLimiter(clock)
+        self._local: MemoryLimiter | None = None  # while Redis is away
         self._name = secrets.token_hex(8)
         self._count = 0
         self._epoch = ""
         self._live: dict[str, str] = {}  # call -> what Redis holds of it
         self._pending: list[tuple[str, int, int]] = []  # call, nano, tokens
+        self._owed: dict[tuple[str, Millis], Nano] = {}  # spent by calls that Redis does not know of
         self._flushing: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
         self._spent: dict[tuple[str, Millis], tuple[Nano, float]] = {}
-        self._is_open = False
+        self._why: str | None = None  # limits are not counted in Redis
         self._stopping = asyncio.Event()
 
-    async def begin(self, strict: bool) -> None:
-        """A strict worker waits until it can be sure of the money; without Redis it begins all the same."""
+    async def begin(self) -> None:
+        """Waits until money can be loaded; where there is no Redis, it begins all the same."""
         try:
             wait = await self._renew()
         except (RedisDown, RedisError) as error:
-            _log.error("limits begin without Redis: %s", error)
+            self._lost(str(error))
             return
-        if strict:
-            await asyncio.sleep(max(0, wait) / 1000)
+        if wait > 0:
+            await asyncio.sleep(wait / 1000)
 
     async def run(self) -> None:
         """Until `aclose`."""
@@ -93,13 +106,19 @@ class RedisLimiter:
                 await self._renew()
                 self._flush_soon()
             except (RedisDown, RedisError) as error:
-                self._lost(error)
+                self._lost(str(error))
             except Exception:  # a background job's loop: it must go on
                 _log.exception("the lease in Redis")
+
+    def stop(self) -> None:
+        """`run` ends soon."""
+        self._stopping.set()
 
     async def aclose(self) -> None:
         """Calls that are still in flight are settled at what they have reserved."""
         self._stopping.set()
+        if self._moving is not None:
+            await self._moving
         try:
             await self.settled()
             await self._redis.run(lua.LEAVE, (_STATE,), self._name)
@@ -124,12 +143,16 @@ class RedisLimiter:
             try:
                 reply = await self._ask(scopes, tokens, nano, strict)
             except (RedisDown, RedisError) as error:
-                return self._without(error, call_id, scopes, tokens, nano, strict)
+                return self._without(str(error), call_id, scopes, tokens, nano, strict)
+            if reply[0] == b"grace":
+                return self._without("it has been emptied", call_id, scopes, tokens, nano, strict)
+            if reply[0] == b"epoch":
+                continue
+            self._found()
             ticket = _read(reply, Ticket(call_id, scopes, 0, tokens, nano))
-            if ticket is not None:
-                self._note(scopes, reply[6:-1])
-                ticket.held = reply[-1]
-                return ticket
+            self._note(scopes, reply[6:-1])
+            ticket.held = reply[-1]
+            return ticket
         raise Crowded("the limits are being loaded again")
 
     async def _ask(self, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool) -> Any:
@@ -149,7 +172,6 @@ class RedisLimiter:
             self._pending.append((call, 0, 0))
             self._flush_soon()
             raise
-        self._found()
         if reply[0] == b"ok":
             self._live[call] = f"{reply[1]}:{held}"
         elif reply[0] == b"epoch":
@@ -157,20 +179,23 @@ class RedisLimiter:
         return [*reply, call]
 
     def _without(
-        self, error: Exception, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool
+        self, why: str, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool
     ) -> Ticket:
-        self._lost(error)
+        self._lost(why)
         if strict or self._failure == "fail_closed":
             raise Crowded("limits cannot be counted without Redis") from None
+        if self._local is None:
+            self._local = MemoryLimiter(self._clock)
         ticket = self._local.reserve(call_id, scopes, tokens, nano)
         self._told()
         return ticket
 
     def settle(self, ticket: Ticket, tokens: int, nano: Nano) -> None:
-        if not isinstance(ticket.held, str):
-            self._local.settle(ticket, tokens, nano)
-            return
         if not ticket.open:
+            return
+        if not isinstance(ticket.held, str):
+            memory.settle(ticket, tokens, nano)
+            self._owe(((scope.id, scope.period) for scope in ticket.scopes), nano)
             return
         ticket.open = False
         self._live.pop(ticket.held, None)
@@ -182,26 +207,24 @@ class RedisLimiter:
         self._flush_soon()
 
     def load(self, spent: Mapping[tuple[str, Millis], Nano]) -> Awaitable[None]:
-        if self._is_open:
+        if self._local is not None:
             self._local.load(spent)
         return self._load(spent)
 
     async def _load(self, spent: Mapping[tuple[str, Millis], Nano]) -> None:
         args = [part for charge, nano in spent.items() for part in (_money(*charge), nano)]
-        try:
-            await self._redis.run(lua.LOAD, (_STATE,), self._epoch, *args)
-        except (RedisDown, RedisError):
-            self._local.load(spent)
+        with contextlib.suppress(RedisDown, RedisError):  # the reservation that follows will tell
+            await self._redis.run(lua.LOAD, (_STATE,), self._now(), self._epoch, self._grace, *args)
 
-    def charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> Awaitable[None]:
-        self._local.charge(charges, nano)
-        return self._charge(charges, nano)
+    def charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> None:
+        if self._local is not None:
+            self._local.charge(charges, nano)
+        self._owe(charges, nano)
 
-    async def _charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> None:
-        try:
-            await self._redis.run(lua.CHARGE, (_STATE,), nano, *(_money(*charge) for charge in charges))
-        except (RedisDown, RedisError) as error:
-            self._lost(error)
+    def _owe(self, charges: Iterable[tuple[str, Millis]], nano: Nano) -> None:
+        for charge in charges:
+            self._owed[charge] = self._owed.get(charge, 0) + nano
+        self._flush_soon()
 
     def spent(self, scope: str, period: Millis) -> Nano | None:
         """As Redis told of it within the last seconds."""
@@ -216,43 +239,62 @@ class RedisLimiter:
             self._spent[scope.id, scope.period] = int(spent), now
 
     def _flush_soon(self) -> None:
-        if self._pending and self._flushing is None:
+        if (self._pending or self._owed) and self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
 
     async def _flush(self) -> None:
+        """What finds no Redis waits for the next renewal. (The store has all of it already.)"""
         try:
             while self._pending:
                 some, self._pending = self._pending, []
                 args = [part for call, nano, tokens in some for part in (self._name, call, nano, tokens)]
                 try:
                     await self._redis.run(lua.SETTLE, (_STATE,), *args)
-                except RedisDown as error:
-                    self._lost(error)
+                except BaseException:
                     self._pending = some + self._pending
-                    return
-                except RedisError:  # a second try would end alike, and hold up the others
-                    _log.exception("%d calls could not be settled in Redis", len(some))
+                    raise
+            if self._owed:
+                owed, self._owed = self._owed, {}
+                args = [part for charge, nano in owed.items() for part in (_money(*charge), nano)]
+                try:
+                    await self._redis.run(lua.CHARGE, (_STATE,), self._epoch, *args)
+                except BaseException:
+                    self._owed = _sums(owed, self._owed)
+                    raise
+        except (RedisDown, RedisError) as error:
+            self._lost(str(error))
         finally:
             self._flushing = None
 
     async def _renew(self) -> Millis:
-        """How long strict budgets admit nobody from now on."""
+        """How long nobody is admitted from now on, in milliseconds."""
         live = [part for call, held in self._live.items() for part in (call, held)]
         epoch, since, now = await self._redis.run(
             lua.RENEW, (_STATE,), self._now(), self._epoch, self._name, secrets.token_hex(8), LEASE, *live
         )
-        self._epoch = epoch.decode()
-        self._found()
-        return since + self._grace - now
+        if epoch.decode() != self._epoch:
+            self._epoch = epoch.decode()
+            self._owed.clear()  # the move brings it
+            self._moving = asyncio.create_task(self._move())
+        wait = since + self._grace - now
+        if wait <= 0:
+            self._found()
+        return wait
 
-    def _lost(self, error: Exception) -> None:
-        if not self._is_open:
-            self._is_open = True
-            _log.error("limits are not counted in Redis (redis_failure: %s): %s", self._failure, error)
+    async def _move(self) -> None:
+        try:
+            await self.moved()
+        except StoreDown as error:  # then nothing can be loaded from it
+            _log.warning("what was spent is not in the store yet: %s", error)
+
+    def _lost(self, why: str) -> None:
+        if self._why is None:
+            self._why = why
+            _log.error("limits are not counted in Redis (redis_failure: %s): %s", self._failure, why)
 
     def _found(self) -> None:
-        if self._is_open:
-            self._is_open = False
+        if self._why is not None:
+            self._why = self._local = None
             _log.warning("limits are counted in Redis again")
 
     def _now(self) -> Millis | str:
@@ -276,8 +318,12 @@ def _text(limit: int | None) -> str:
     return "" if limit is None else str(limit)
 
 
-def _read(reply: list[Any], ticket: Ticket) -> Ticket | None:
-    """The ticket with what Redis says of it; None: ask again. Raises Refused, Unloaded, Crowded."""
+def _sums(some: dict[tuple[str, Millis], Nano], more: dict[tuple[str, Millis], Nano]) -> dict[tuple[str, Millis], Nano]:
+    return {charge: some.get(charge, 0) + more.get(charge, 0) for charge in (*some, *more)}
+
+
+def _read(reply: list[Any], ticket: Ticket) -> Ticket:
+    """The ticket with what Redis says of it. Raises Refused, Unloaded, Crowded."""
     said: bytes = reply[0]
     match said:
         case b"ok":
@@ -294,9 +340,5 @@ def _read(reply: list[Any], ticket: Ticket) -> Ticket | None:
         case b"unloaded":
             absent: list[int] = reply[1:-1]
             raise Unloaded([ticket.scopes[at] for at in absent])
-        case b"epoch":
-            return None
-        case b"grace":
-            raise Crowded("the limits are being loaded again")
         case _:
             raise Crowded("more money than can be counted")

@@ -1,0 +1,103 @@
+"""Three gateways with folders of their own, one Postgres, one Redis: limits hold over all of them together."""
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from support.gateway import MASTER_KEY, Gateway
+from support.postgres import Postgres
+from support.postgres import postgres as postgres
+from support.redis import RedisServer
+from support.redis import redis as redis
+from support.upstream import UpstreamThread, wait_until
+
+pytestmark = pytest.mark.slow
+
+MODEL = "tokens-3"
+BODY = {"model": MODEL, "max_tokens": 3, "messages": [{"role": "user", "content": "hi"}]}
+
+
+def config(upstream: UpstreamThread, folder: Path, database: str, redis: str, **general: Any) -> str:
+    params = {"model": f"openai/{MODEL}", "api_base": upstream.base_url, "api_key": "k",
+              "input_cost_per_token": 0, "output_cost_per_token": 1e-3}  # fmt: skip
+    settings = {"master_key": MASTER_KEY, "data_dir": str(folder / "data"), "database_url": database,
+                "redis_url": redis, **general}  # fmt: skip
+    return json.dumps(
+        {
+            "model_list": [{"model_name": MODEL, "litellm_params": params}],
+            "general_settings": settings,
+            "litellm_settings": {"num_retries": 0},
+        }
+    )
+
+
+@contextlib.contextmanager
+def replicas(
+    upstream: UpstreamThread, folder: Path, database: str, redis: str, count: int = 3, **general: Any
+) -> Iterator[list[Gateway]]:
+    with contextlib.ExitStack() as stack:
+        started: list[Gateway] = []
+        for n in range(count):
+            own = folder / f"replica{n}"
+            text = config(upstream, own, database, redis, **general)
+            started.append(stack.enter_context(Gateway(text, own)))
+        yield started
+
+
+def key_on(gateways: list[Gateway], **limits: Any) -> str:
+    """A key that every replica knows."""
+    key = str(json.loads(gateways[0].post("/key/generate", limits)[1])["key"])
+    assert all(wait_until(lambda g=g: g.get("/v1/models", key=key)[0] == 200, 10) for g in gateways)
+    return key
+
+
+async def ask(gateways: list[Gateway], key: str, calls: int) -> Counter[int]:
+    """Statuses of so many calls at once, in turn to each replica."""
+    async with httpx.AsyncClient(timeout=60, trust_env=False, limits=httpx.Limits(max_connections=150)) as client:
+
+        async def one(n: int) -> int:
+            url = f"{gateways[n % len(gateways)].origin}/v1/chat/completions"
+            return (await client.post(url, json=BODY, headers={"Authorization": f"Bearer {key}"})).status_code
+
+        return Counter(await asyncio.gather(*(one(n) for n in range(calls))))
+
+
+def test_requests_per_minute_are_exact_over_three_replicas(
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer
+) -> None:
+    with replicas(upstream, tmp_path, postgres.fresh(), redis.url) as gateways:
+        key = key_on(gateways, rpm_limit=50)
+        assert asyncio.run(ask(gateways, key, 300)) == {200: 50, 429: 250}
+        assert len(upstream.requests) == 50
+
+
+def test_strict_money_for_100_calls_is_never_overshot_over_three_replicas(
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer
+) -> None:
+    url = postgres.fresh()
+    with replicas(upstream, tmp_path, url, redis.url, budget_enforcement="strict") as gateways:
+        key = key_on(gateways, max_budget=0.3)
+        told = asyncio.run(ask(gateways, key, 1000))
+        assert told.keys() == {200, 429} and told[200] == 100
+
+
+@pytest.mark.parametrize("failure", ["fail_open", "fail_closed"])
+def test_without_redis_each_policy_and_back_again(
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer, failure: str
+) -> None:
+    with replicas(upstream, tmp_path, postgres.fresh(), redis.url, count=1, redis_failure=failure) as gateways:
+        key = key_on(gateways, rpm_limit=5)
+        assert asyncio.run(ask(gateways, key, 1)) == {200: 1}
+        redis.kill()
+        told = asyncio.run(ask(gateways, key, 10))
+        assert told == ({200: 5, 429: 5} if failure == "fail_open" else {503: 10})
+        redis.start()
+        assert wait_until(lambda: "counted in Redis again" in gateways[0].log, 15)
+        assert asyncio.run(ask(gateways, key, 10)) == {200: 5, 429: 5}
