@@ -1,4 +1,5 @@
-"""Workers are killed under load, and the books are exact all the same, to the nano-dollar, on both databases.
+"""Workers are killed under load, and the books are exact all the same, to the nano-dollar: on SQLite with the limits in
+a file, and on Postgres with the limits in Redis.
 
 F are the calls whose last byte the client received, S the rows that are stored as ended, U the calls that reached the
 upstream, which bills them. F is a part of S, S of U; no call is there twice, and each row of S costs what the upstream
@@ -28,6 +29,8 @@ from support.counts import count, fuzz_seed
 from support.gateway import MASTER_KEY, Gateway
 from support.postgres import Postgres
 from support.postgres import postgres as postgres
+from support.redis import RedisServer
+from support.redis import redis as redis
 from support.upstream import UpstreamThread
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
@@ -40,7 +43,7 @@ TOKENS = {"tokens-3": 3, "tokens-41": 41, "stream-slow-20": 5}
 """Models of the upstream, and how many tokens their answers have."""
 
 
-def config(upstream: UpstreamThread, folder: Path, url: str | None) -> str:
+def config(upstream: UpstreamThread, folder: Path, url: str | None, redis: RedisServer) -> str:
     def model(name: str) -> dict[str, Any]:
         prices = {"input_cost_per_token": INPUT / 1e12, "output_cost_per_token": OUTPUT / 1e12}
         return {
@@ -48,7 +51,9 @@ def config(upstream: UpstreamThread, folder: Path, url: str | None) -> str:
             "litellm_params": {"model": f"openai/{name}", "api_base": upstream.base_url, "api_key": "k", **prices},
         }
 
-    general = {"master_key": MASTER_KEY, "data_dir": str(folder / "data"), **({"database_url": url} if url else {})}
+    general = {"master_key": MASTER_KEY, "data_dir": str(folder / "data")}
+    if url:  # then limits are counted in Redis, too
+        general |= {"database_url": url, "redis_url": redis.url}
     return json.dumps(
         {
             "model_list": [model(name) for name in TOKENS],
@@ -151,11 +156,11 @@ def prove(run: Run, rows: list[SpendRow], problems: list[str]) -> dict[str, int]
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_without_a_kill_the_books_are_the_upstreams(
-    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, database: str
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer, database: str
 ) -> None:
     """F, S and U are the same calls, and all together cost what the upstream billed."""
     url = postgres.fresh() if database == "postgres" else None
-    gateway = Gateway(config(upstream, tmp_path, url), tmp_path, ("--num_workers", str(WORKERS)))
+    gateway = Gateway(config(upstream, tmp_path, url, redis), tmp_path, ("--num_workers", str(WORKERS)))
     run = Run(gateway, upstream, random.Random(fuzz_seed()))
     with gateway:
         run.key = json.loads(gateway.post("/key/generate", {"max_budget": 1e6})[1])["key"]
@@ -171,11 +176,11 @@ def test_without_a_kill_the_books_are_the_upstreams(
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_killed_workers_cost_no_call_and_count_none_twice(
-    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, database: str
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer, database: str
 ) -> None:
     url = postgres.fresh() if database == "postgres" else None
     seed = fuzz_seed()
-    gateway = Gateway(config(upstream, tmp_path, url), tmp_path, ("--num_workers", str(WORKERS)))
+    gateway = Gateway(config(upstream, tmp_path, url, redis), tmp_path, ("--num_workers", str(WORKERS)))
     run = Run(gateway, upstream, random.Random(seed))
     with gateway:
         run.key = json.loads(gateway.post("/key/generate", {"max_budget": 1e6})[1])["key"]

@@ -11,6 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from litellm.store.base import LogQuery
+from litellm.store.database import open_database
+from litellm.store.ledger import SqlLedger
 from support.gateway import MASTER_KEY, Gateway
 from support.postgres import Postgres
 from support.postgres import postgres as postgres
@@ -21,6 +24,7 @@ from support.upstream import UpstreamThread, wait_until
 pytestmark = pytest.mark.slow
 
 MODEL = "tokens-3"
+COST = 0.003
 BODY = {"model": MODEL, "max_tokens": 3, "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -51,6 +55,17 @@ def replicas(
         yield started
 
 
+async def spent(url: str) -> tuple[int, int]:
+    """Calls in the log, and their nano-dollars; the books are proved."""
+    database = await open_database(url, Path())
+    ledger = SqlLedger(database)
+    rows, _ = await ledger.log(LogQuery(size=10_000))
+    problems = await ledger.prove()
+    await database.aclose()
+    assert problems == []
+    return len(rows), sum(row.spend or 0 for row in rows)
+
+
 def key_on(gateways: list[Gateway], **limits: Any) -> str:
     """A key that every replica knows."""
     key = str(json.loads(gateways[0].post("/key/generate", limits)[1])["key"])
@@ -58,13 +73,19 @@ def key_on(gateways: list[Gateway], **limits: Any) -> str:
     return key
 
 
-async def ask(gateways: list[Gateway], key: str, calls: int) -> Counter[int]:
-    """Statuses of so many calls at once, in turn to each replica."""
-    async with httpx.AsyncClient(timeout=60, trust_env=False, limits=httpx.Limits(max_connections=150)) as client:
+async def ask(gateways: list[Gateway], key: str, calls: int, insist: bool = False) -> Counter[int]:
+    """Statuses of so many calls at once, in turn to each replica; `insist`: after a 503, another try in a second."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
 
         async def one(n: int) -> int:
             url = f"{gateways[n % len(gateways)].origin}/v1/chat/completions"
-            return (await client.post(url, json=BODY, headers={"Authorization": f"Bearer {key}"})).status_code
+            for _ in range(40):
+                answer = await client.post(url, json=BODY, headers={"Authorization": f"Bearer {key}"})
+                if not insist or answer.status_code != 503:
+                    return answer.status_code
+                await asyncio.sleep(float(answer.headers["retry-after"]))
+            return 503
 
         return Counter(await asyncio.gather(*(one(n) for n in range(calls))))
 
@@ -78,14 +99,41 @@ def test_requests_per_minute_are_exact_over_three_replicas(
         assert len(upstream.requests) == 50
 
 
-def test_strict_money_for_100_calls_is_never_overshot_over_three_replicas(
-    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer
+@pytest.mark.parametrize("enforcement", ["strict", "default"])
+def test_of_1000_calls_at_once_money_for_100_lets_in_100_over_three_replicas(
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer, enforcement: str
 ) -> None:
+    """Every call costs what it was estimated to, so that the default overshoots by nothing either."""
     url = postgres.fresh()
-    with replicas(upstream, tmp_path, url, redis.url, budget_enforcement="strict") as gateways:
-        key = key_on(gateways, max_budget=0.3)
-        told = asyncio.run(ask(gateways, key, 1000))
-        assert told.keys() == {200, 429} and told[200] == 100
+    general = {"budget_enforcement": "strict"} if enforcement == "strict" else {}
+    with replicas(upstream, tmp_path, url, redis.url, **general) as gateways:
+        key = key_on(gateways, max_budget=100 * COST)
+        assert asyncio.run(ask(gateways, key, 1000)) == {200: 100, 429: 900}
+    assert asyncio.run(spent(url)) == (100, round(100 * COST * 1e9))
+
+
+@pytest.mark.parametrize("enforcement", ["strict", "default"])
+def test_nor_are_more_let_in_when_redis_is_emptied_in_the_middle(
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer, enforcement: str
+) -> None:
+    """Calls that end while money is loaded again may count twice, so that there may be fewer."""
+    url = postgres.fresh()
+    general = {"budget_enforcement": "strict"} if enforcement == "strict" else {"redis_failure": "fail_closed"}
+    with replicas(upstream, tmp_path, url, redis.url, **general) as gateways:
+        key = key_on(gateways, max_budget=100 * COST)
+
+        async def run() -> Counter[int]:
+            calls = asyncio.create_task(ask(gateways, key, 1000, insist=True))
+            assert await asyncio.to_thread(wait_until, lambda: len(upstream.requests) >= 30, 30, every=0.002)
+            await asyncio.to_thread(redis.restart)
+            return await calls
+
+        told = asyncio.run(run())
+        admitted = len(upstream.requests)
+        print(f"{enforcement}: {told}")
+        assert told.keys() == {200, 429} and told[200] == admitted
+        assert 50 <= admitted <= 100
+    assert asyncio.run(spent(url)) == (admitted, round(admitted * COST * 1e9))
 
 
 @pytest.mark.parametrize("failure", ["fail_open", "fail_closed"])

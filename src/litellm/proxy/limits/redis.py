@@ -63,7 +63,7 @@ class RedisLimiter:
         time: Callable[[], Millis] | None = None,
         grace: Millis = GRACE,
     ) -> None:
-        self._redis = redis
+        self.redis = redis
         self._clock = clock
         self._failure = failure
         self._told = told
@@ -87,7 +87,7 @@ class RedisLimiter:
     async def begin(self) -> None:
         """Waits until money can be loaded; where there is no Redis, it begins all the same."""
         try:
-            wait = await self._renew()
+            wait = await self.renew()
         except (RedisDown, RedisError) as error:
             self._lost(str(error))
             return
@@ -103,8 +103,7 @@ class RedisLimiter:
             except TimeoutError:
                 pass
             try:
-                await self._renew()
-                self._flush_soon()
+                await self.renew()
             except (RedisDown, RedisError) as error:
                 self._lost(str(error))
             except Exception:  # a background job's loop: it must go on
@@ -121,10 +120,10 @@ class RedisLimiter:
             await self._moving
         try:
             await self.settled()
-            await self._redis.run(lua.LEAVE, (_STATE,), self._name)
+            await self.redis.run(lua.LEAVE, (_STATE,), self._name)
         except (RedisDown, RedisError) as error:
             _log.warning("the lease in Redis ends by itself: %s", error)
-        await self._redis.aclose()
+        await self.redis.aclose()
 
     async def settled(self) -> None:
         """Returns when what was settled so far is in Redis, or it cannot be reached."""
@@ -167,7 +166,7 @@ class RedisLimiter:
             args += [account, _text(scope.budget), counter, _text(scope.rpm), _text(scope.tpm), _text(scope.parallel)]
         first = (self._now(), self._epoch, self._name, call, tokens, nano, int(strict), held, self._grace)
         try:
-            reply = await self._redis.run(lua.RESERVE, (_STATE,), *first, *args)
+            reply = await self.redis.run(lua.RESERVE, (_STATE,), *first, *args)
         except BaseException:  # gone, or cancelled: it may have been taken
             self._pending.append((call, 0, 0))
             self._flush_soon()
@@ -175,7 +174,7 @@ class RedisLimiter:
         if reply[0] == b"ok":
             self._live[call] = f"{reply[1]}:{held}"
         elif reply[0] == b"epoch":
-            await self._renew()
+            await self.renew()
         return [*reply, call]
 
     def _without(
@@ -214,7 +213,7 @@ class RedisLimiter:
     async def _load(self, spent: Mapping[tuple[str, Millis], Nano]) -> None:
         args = [part for charge, nano in spent.items() for part in (_money(*charge), nano)]
         with contextlib.suppress(RedisDown, RedisError):  # the reservation that follows will tell
-            await self._redis.run(lua.LOAD, (_STATE,), self._now(), self._epoch, self._grace, *args)
+            await self.redis.run(lua.LOAD, (_STATE,), self._now(), self._epoch, self._grace, *args)
 
     def charge(self, charges: Sequence[tuple[str, Millis]], nano: Nano) -> None:
         if self._local is not None:
@@ -249,7 +248,7 @@ class RedisLimiter:
                 some, self._pending = self._pending, []
                 args = [part for call, nano, tokens in some for part in (self._name, call, nano, tokens)]
                 try:
-                    await self._redis.run(lua.SETTLE, (_STATE,), *args)
+                    await self.redis.run(lua.SETTLE, (_STATE,), *args)
                 except BaseException:
                     self._pending = some + self._pending
                     raise
@@ -257,7 +256,7 @@ class RedisLimiter:
                 owed, self._owed = self._owed, {}
                 args = [part for charge, nano in owed.items() for part in (_money(*charge), nano)]
                 try:
-                    await self._redis.run(lua.CHARGE, (_STATE,), self._epoch, *args)
+                    await self.redis.run(lua.CHARGE, (_STATE,), self._epoch, *args)
                 except BaseException:
                     self._owed = _sums(owed, self._owed)
                     raise
@@ -266,10 +265,10 @@ class RedisLimiter:
         finally:
             self._flushing = None
 
-    async def _renew(self) -> Millis:
-        """How long nobody is admitted from now on, in milliseconds."""
+    async def renew(self) -> Millis:
+        """A sign of life; what waits for Redis goes out. How long nobody is admitted from now on, in milliseconds."""
         live = [part for call, held in self._live.items() for part in (call, held)]
-        epoch, since, now = await self._redis.run(
+        epoch, since, now = await self.redis.run(
             lua.RENEW, (_STATE,), self._now(), self._epoch, self._name, secrets.token_hex(8), LEASE, *live
         )
         if epoch.decode() != self._epoch:
@@ -279,6 +278,7 @@ class RedisLimiter:
         wait = since + self._grace - now
         if wait <= 0:
             self._found()
+        self._flush_soon()
         return wait
 
     async def _move(self) -> None:

@@ -1,0 +1,224 @@
+"""What the others cannot meet with: a Redis that goes away, comes back, or comes back empty; workers that die."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import pytest
+
+from litellm.kv.redis import Redis, parse
+from litellm.proxy.limits import redis as limits
+from litellm.proxy.limits.base import Crowded, Refused, Scope, Ticket, Unloaded
+from litellm.proxy.limits.redis import RedisLimiter
+from support.redis import RedisServer
+from support.redis import redis as redis
+
+KEY = Scope("key:k", budget=100)
+GRACE = 400
+
+
+@asynccontextmanager
+async def worker(redis: RedisServer, failure: limits.Failure = "fail_open") -> AsyncIterator[RedisLimiter]:
+    made = RedisLimiter(Redis(parse(redis.url), timeout=2), monotonic, failure, grace=GRACE)
+    await made.begin()
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+class Store:
+    """Where workers move what they have spent."""
+
+    def __init__(self, *workers: RedisLimiter) -> None:
+        self.spent = 0
+        self.journals = dict.fromkeys(workers, 0)
+        for one in workers:
+            one.moved = self._moves(one)
+
+    def _moves(self, one: RedisLimiter) -> Callable[[], Awaitable[None]]:
+        async def move() -> None:
+            self.spent += self.journals[one]
+            self.journals[one] = 0
+
+        return move
+
+    async def reserve(self, one: RedisLimiter, nano: int, strict: bool = False, scope: Scope = KEY) -> Ticket:
+        """As the meter does it."""
+        try:
+            return await one.reserve("c", [scope], 0, nano, strict)
+        except Unloaded:
+            await one.moved()
+            await one.load({(scope.id, scope.period): self.spent})
+            return await one.reserve("c", [scope], 0, nano, strict)
+
+    def settle(self, one: RedisLimiter, ticket: Ticket, nano: int) -> None:
+        self.journals[one] += nano
+        one.settle(ticket, 0, nano)
+
+
+async def until(one: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not await one():  # noqa: ASYNC110 (nobody in here could set an event)
+            await asyncio.sleep(0.02)
+
+
+async def renewed(*workers: RedisLimiter) -> None:
+    """Each has noticed in which epoch it lives."""
+
+    async def same() -> bool:
+        for one in workers:
+            await one.renew()
+        return True
+
+    await until(lambda: _tried(same))
+
+
+async def _tried(one: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await one()
+    except (limits.RedisDown, Crowded):
+        return False
+
+
+async def value(one: RedisLimiter, field: str) -> int:
+    told = await one.redis.command("HGET", "{litellm}:m:key:k:0", field)
+    return int(told or 0)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_emptied_redis_learns_of_all_that_was_spent_and_is_reserved(redis: RedisServer, strict: bool) -> None:
+    async def run() -> None:
+        async with worker(redis, "fail_closed") as one, worker(redis, "fail_closed") as two:
+            store = Store(one, two)
+            await store.reserve(one, 20, strict)  # in flight all the time
+            store.settle(two, await store.reserve(two, 30, strict), 30)
+            await two.settled()
+            redis.restart()
+            await renewed(one, two)
+            with pytest.raises(Crowded):
+                await store.reserve(one, 1, strict)
+
+            async def admitted() -> bool:
+                store.settle(one, await store.reserve(one, 1, strict), 1)
+                return True
+
+            await until(lambda: _tried(admitted))
+            await one.settled()
+            assert (await value(one, "s"), await value(one, "r")) == (31, 20)
+            if strict:
+                with pytest.raises(Refused):
+                    await store.reserve(two, 50, strict)
+            await store.reserve(two, 49, strict)
+
+    asyncio.run(run())
+
+
+def test_a_call_that_ends_while_money_is_loaded_again_counts(redis: RedisServer) -> None:
+    async def run() -> None:
+        async with worker(redis) as one:
+            store = Store(one)
+            ticket = await store.reserve(one, 20)
+            redis.restart()
+            await renewed(one)
+            one.settle(ticket, 0, 15)  # not in the store: the mover has passed
+            await one.settled()
+            await asyncio.sleep(GRACE / 1000)
+
+            async def admitted() -> bool:
+                ticket = await store.reserve(one, 1)
+                return isinstance(ticket.held, str)
+
+            await until(admitted)
+            assert (await value(one, "s"), await value(one, "r")) == (15, 1)
+
+    asyncio.run(run())
+
+
+def test_what_a_dead_worker_had_reserved_is_spent(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LEASE", 100)
+
+    async def run() -> None:
+        async with worker(redis) as one:
+            dead = RedisLimiter(Redis(parse(redis.url)), monotonic, grace=0)
+            await dead.begin()
+            store = Store(one, dead)
+            await store.reserve(one, 5)
+            await store.reserve(dead, 40)
+            await dead.redis.aclose()
+
+            async def seen() -> bool:
+                await one.renew()
+                return await value(one, "s") == 40
+
+            await until(seen)
+            assert await value(one, "r") == 5
+
+    asyncio.run(run())
+
+
+def test_fail_open_counts_here_and_tells_redis_afterwards(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[int] = []
+
+    async def run() -> None:
+        async with worker(redis) as one:
+            store = Store(one)
+            store.settle(one, await store.reserve(one, 10), 10)
+            await one.settled()
+            redis.pause()
+            late = await store.reserve(one, 20)
+            store.settle(one, await store.reserve(one, 30), 30)
+            limited = Scope("key:few", rpm=2)
+            for _ in range(2):
+                await store.reserve(one, 0, scope=limited)
+            with pytest.raises(Refused):
+                await store.reserve(one, 0, scope=limited)
+            redis.resume()
+            await renewed(one)
+            store.settle(one, late, 25)
+            await one.settled()
+            assert (await value(one, "s"), await value(one, "r")) == (65, 0)
+            with pytest.raises(Refused):
+                store.settle(one, await store.reserve(one, 40), 40)
+                await store.reserve(one, 1)
+            told.append(1)
+
+    with caplog.at_level(logging.WARNING, "litellm.proxy"):
+        asyncio.run(run())
+    assert told
+    said = [record.message for record in caplog.records]
+    assert len(said) == 2 and "not counted in Redis (redis_failure: fail_open)" in said[0]
+    assert said[1] == "limits are counted in Redis again"
+
+
+@pytest.mark.parametrize("failure", ["fail_open", "fail_closed"])
+def test_strict_budgets_and_fail_closed_admit_nobody_without_redis(redis: RedisServer, failure: limits.Failure) -> None:
+    async def run() -> None:
+        async with worker(redis, failure) as one:
+            store = Store(one)
+            await store.reserve(one, 1)
+            redis.kill()
+            with pytest.raises(Crowded):
+                await store.reserve(one, 1, strict=failure == "fail_open")
+
+    asyncio.run(run())
+
+
+def test_a_call_that_is_given_up_while_it_is_admitted_leaves_nothing_reserved(redis: RedisServer) -> None:
+    async def run() -> None:
+        async with worker(redis) as one:
+            store = Store(one)
+            await store.reserve(one, 1)
+            redis.pause()
+            task = asyncio.ensure_future(one.reserve("c", [KEY], 0, 50))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            redis.resume()
+            await one.settled()
+            assert await value(one, "r") == 1
+
+    asyncio.run(run())
