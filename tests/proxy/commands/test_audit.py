@@ -14,6 +14,8 @@ from litellm.proxy.spend.journal import Journal
 from litellm.store.database import open_database
 from litellm.store.ledger import SqlLedger
 from litellm.types.accounts import SpendRow
+from support.redis import RedisServer
+from support.redis import redis as redis
 
 
 def call(number: int, **given: Any) -> SpendRow:
@@ -108,6 +110,24 @@ def test_a_healthy_installation(
     assert code == 0 and found["books"] == [("ok", "they balance")] and found["journal"][0][0] == "ok"
     assert main(["doctor", "--config", str(tmp_path / "config.yaml")]) == 0
     assert "ok       store: SQLite" in capsys.readouterr().out
+
+
+def test_redis_is_asked_and_how_it_forgets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], redis: RedisServer
+) -> None:
+    asked = config(tmp_path)
+    asked["general_settings"]["redis_url"] = redis.url
+    _, found = doctor(asked, tmp_path, capsys)
+    assert found["redis"][0][0] == "ok" and len(found["redis"]) == 1
+    assert redis.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") == "+OK"
+    _, found = doctor(asked, tmp_path, capsys)
+    assert found["redis"][1][0] == "warning" and "allkeys-lru" in found["redis"][1][1]
+    redis.kill()
+    code, found = doctor(asked, tmp_path, capsys)
+    assert code == 1 and found["redis"][0][0] == "error" and "cannot be reached" in found["redis"][0][1]
+    asked["general_settings"]["redis_url"] = "http://x"
+    code, found = doctor(asked, tmp_path, capsys)
+    assert code == 1 and "not a Redis URL" in found["redis"][0][1]
 
 
 def test_what_is_wrong_is_told(

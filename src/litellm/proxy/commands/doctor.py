@@ -61,6 +61,7 @@ async def _all(path: Path | None) -> list[Finding]:
     place = Place(url_of(config), data_dir_of(config))
     found += [*_secrets(config), *_prices(config), *_system(), *_folder(place)]
     found += [one async for one in _store(place)]
+    found += [one async for one in _redis(config)]
     return found
 
 
@@ -123,6 +124,34 @@ def _folder(place: Place) -> Iterator[Finding]:
     free = shutil.disk_usage(existing).free
     said = f"{folder} can be written, locks hold, {free >> 20} MiB are free"
     yield Finding("data folder", "warning" if free < LITTLE_SPACE else "ok", said)
+
+
+async def _redis(config: "Config") -> AsyncIterator[Finding]:
+    from litellm.kv.redis import Redis, RedisDown, RedisError
+    from litellm.proxy.place import redis_of
+
+    try:
+        address = redis_of(config)
+        if address is None:
+            return
+        redis = Redis(address)
+    except (ValueError, ImportError) as error:
+        yield Finding("redis", "error", str(error))
+        return
+    begun = time()
+    try:
+        await redis.command("PING")
+        yield Finding("redis", "ok", f"{address} answers after {1000 * (time() - begun):.0f} ms")
+        _, policy = await redis.command("CONFIG", "GET", "maxmemory-policy")
+        if policy != b"noeviction":
+            said = f"its maxmemory-policy is {policy.decode()}: it may forget what calls have reserved (say noeviction)"
+            yield Finding("redis", "warning", said)
+    except RedisDown as error:
+        yield Finding("redis", "error", str(error))
+    except (RedisError, ValueError):  # one that does not tell: a managed service
+        pass
+    finally:
+        await redis.aclose()
 
 
 async def _store(place: Place) -> AsyncIterator[Finding]:
