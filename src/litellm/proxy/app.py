@@ -39,6 +39,7 @@ from litellm.transport.choice import transport_for
 if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
+    from litellm.proxy.rests import Rests
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -70,6 +71,7 @@ class Gateway:
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
+        self._rests: Rests | None = None
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
         self._beat()
 
@@ -94,6 +96,15 @@ class Gateway:
         books.shelf.heard = self._restock
         self._restock(books.shelf.stock)
         return books
+
+    def share_rests(self) -> None:
+        """With the workers of other hosts, if there is a Redis. Raises ValueError, ImportError."""
+        address = place.redis_of(self.snapshot.config)
+        if address is not None:
+            from litellm.kv.redis import Redis
+            from litellm.proxy.rests import Rests
+
+            self._rests = Rests(Redis(address), self.health)
 
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
@@ -173,6 +184,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         self._beating.cancel()
+        if self._rests is not None:
+            await self._rests.aclose()
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
@@ -263,6 +276,10 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     gateway = Gateway(Source(path, settings["overrides"], settings["key_needed"]), worker)
     if place.exists(gateway.snapshot.config):
         await _opened(gateway)
+    try:
+        gateway.share_rests()
+    except (ValueError, ImportError) as error:
+        raise StartError(str(error)) from None
     gateway.report()
     asyncio.get_running_loop().call_later(WARM_SECONDS, gateway.warm)
     return gateway

@@ -9,7 +9,9 @@ the provider asks; failures of the connection, timeouts and 5xx rest it when mor
 minute failed; any other 4xx is the caller's own. The only deployment of a group never rests.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil, inf
 from typing import Final
 
@@ -58,6 +60,7 @@ class State:
         "second",
         "seen_at",
         "strikes",
+        "tell",
         "tokens",
         "tpm",
         "window",
@@ -83,6 +86,8 @@ class State:
         self.window: Window | None = None
         """What its `rpm` and `tpm` are held against, if it has any."""
         self.second = 0  # of the last call that began
+        self.tell: Callable[[float], None] | None = None
+        """Told of each rest that begins here, and its seconds."""
 
     def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
         """What it takes at once, and in any minute. What has been counted stays."""
@@ -136,6 +141,14 @@ class State:
         self.probing = False
         self.resting_until = max(self.resting_until, now + seconds)
         self._weigh()
+        if self.tell is not None:
+            self.tell(seconds)
+
+    def rests_elsewhere(self, now: float, seconds: float) -> None:
+        """Another worker has found it at fault."""
+        self.strikes = self.strikes or 1
+        self.resting_until = max(self.resting_until, now + seconds)
+        self._weigh()
 
     def _turn(self, now: float) -> None:
         minute = int(now // 60)
@@ -173,9 +186,26 @@ class Health:
 
     def __init__(self) -> None:
         self._states: dict[str, State] = {}
+        self._tell: Callable[[str, float], None] | None = None
 
     def of(self, deployment_id: str) -> State:
-        return self._states.setdefault(deployment_id, State())
+        state = self._states.get(deployment_id)
+        if state is None:
+            state = self._states[deployment_id] = State()
+            state.tell = self._tell and partial(self._tell, deployment_id)
+        return state
+
+    def share(self, tell: Callable[[str, float], None]) -> None:
+        """`tell` hears of each rest from now on: deployment, seconds."""
+        self._tell = tell
+        for id, state in self._states.items():
+            state.tell = partial(tell, id)
+
+    def hear(self, deployment_id: str, now: float, seconds: float) -> None:
+        """Another worker lets a deployment rest."""
+        state = self._states.get(deployment_id)
+        if state is not None and now + seconds > state.resting_until:
+            state.rests_elsewhere(now, seconds)
 
     def keep(self, ids: set[str]) -> None:
         """Forgets the deployments that a reload has taken away; their calls end on the states that they hold."""

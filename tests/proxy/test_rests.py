@@ -1,0 +1,61 @@
+"""Workers that tell each other, through a real Redis, who rests."""
+
+import asyncio
+from time import monotonic
+
+from litellm.kv.redis import Redis, parse
+from litellm.proxy.rests import Rests
+from litellm.router.health import Health
+from support.redis import RedisServer
+from support.redis import redis as redis
+
+
+async def resting(health: Health, ids: set[str], seconds: float = 10) -> dict[str, float]:
+    """Who rests, once these do."""
+    async with asyncio.timeout(seconds):
+        while health.resting(monotonic()).keys() != ids:  # noqa: ASYNC110 (nobody in here could set an event)
+            await asyncio.sleep(0.01)
+    return health.resting(monotonic())
+
+
+def test_a_rest_is_heard_of_everywhere_and_ends_by_itself(redis: RedisServer) -> None:
+    async def run() -> None:
+        one, two = Health(), Health()
+        early = one.of("early")
+        sharing = [Rests(Redis(parse(redis.url)), health) for health in (one, two)]
+        late, heard, own = one.of("late"), two.of("late"), two.of("early")
+        assert (await resting(two, set())) == {}
+        early.rest(monotonic(), 2.0)
+        late.rest(monotonic(), 30.0)
+        one.of("known to one alone").rest(monotonic(), 30.0)
+        told = await resting(two, {"early", "late"})
+        assert 25 < told["late"] <= 30 and told["early"] <= 2
+        assert heard.open_at == heard.resting_until > monotonic() and heard.strikes == 1
+        await resting(two, {"late"})
+        assert own.strikes == 1, "the first call after it is a probe"
+        assert late.strikes == 1, "one's own rest, told back, is not another"
+        for rests in sharing:
+            await rests.aclose()
+
+    asyncio.run(run())
+
+
+def test_without_redis_each_finds_out_for_itself_and_with_it_again_all_hear(redis: RedisServer) -> None:
+    async def run() -> None:
+        one, two = Health(), Health()
+        for health in (one, two):
+            health.of("a")
+            health.of("b")
+        sharing = [Rests(Redis(parse(redis.url)), health) for health in (one, two)]
+        redis.kill()
+        one.of("a").rest(monotonic(), 30.0)
+        assert one.resting(monotonic()).keys() == {"a"} and not two.resting(monotonic())
+        redis.start()
+        async with asyncio.timeout(20):
+            while "b" not in two.resting(monotonic()):
+                one.of("b").rest(monotonic(), 30.0)
+                await asyncio.sleep(0.05)
+        for rests in sharing:
+            await rests.aclose()
+
+    asyncio.run(run())
