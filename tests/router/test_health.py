@@ -65,6 +65,22 @@ def test_more_than_half_of_five_rest_it(cls: type[e.LiteLLMError]) -> None:
     assert state.open_at == RULES.seconds
 
 
+def test_five_in_a_row_rest_it_however_well_the_minute_began() -> None:
+    state = State()
+    for _ in range(100):
+        state.begin(0.0)
+        state.answered(0.0, 0.1)
+        state.ended()
+    for _ in range(4):
+        fails(state, e.InternalServerError("no"))
+    state.answered(0.0, 0.1)
+    for _ in range(4):
+        fails(state, e.InternalServerError("no"))
+    assert state.open_at == 0.0
+    fails(state, e.InternalServerError("no"))
+    assert state.open_at == RULES.seconds
+
+
 def test_a_callers_own_errors_count_for_nothing() -> None:
     state = State()
     for _ in range(50):

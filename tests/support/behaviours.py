@@ -56,9 +56,8 @@ Behaviour = Callable[[Exchange], Awaitable[None]]
 _Numbered = Callable[[Exchange, int], Awaitable[None]]
 
 
-async def behave(exchange: Exchange) -> None:
-    """Answer one request as its model name says."""
-    name = exchange.request.model
+async def behave(exchange: Exchange, name: str) -> None:
+    """Answer one request as this name says, which is usually its model's."""
     exchange.counts[name] += 1
     numbered = re.fullmatch(r"(.+)-(\d+)", name)
     if name in BEHAVIOURS:
@@ -257,6 +256,22 @@ async def informational(exchange: Exchange) -> None:
 async def status(exchange: Exchange, code: int) -> None:
     """An error in OpenAI's shape."""
     await exchange.send(whole(code, to_bytes(bodies.error(code))))
+
+
+async def flaky(exchange: Exchange, share: int) -> None:
+    """So many of 100 get a 500."""
+    if exchange.counts[f"flaky-{share}"] * share % 100 < share:
+        await status(exchange, 500)
+    else:
+        await normal(exchange)
+
+
+async def key_revoked(exchange: Exchange) -> None:
+    """401 for one of the keys."""
+    if exchange.request.headers.get("authorization") == "Bearer k-revoked":
+        await status(exchange, 401)
+    else:
+        await normal(exchange)
 
 
 async def text_status(exchange: Exchange, code: int) -> None:
@@ -503,6 +518,7 @@ async def switch_protocols(exchange: Exchange) -> None:
 
 BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "ok": normal,
+    "key-revoked": key_revoked,
     "stream-slow": stream_slow,
     "stream-joined": stream_joined,
     "stream-crlf": stream_crlf,
@@ -559,6 +575,7 @@ NUMBERED: Final[dict[str, _Numbered]] = {
     "split": split,
     "stream-split": split,
     "status": status,
+    "flaky": flaky,
     "text-status": text_status,
     "empty-status": empty_status,
     "retry-after": retry_after,

@@ -4,7 +4,7 @@ It speaks HTTP/1.1 on a bare asyncio protocol, so that it can break every rule o
 
     async with Upstream() as upstream: ...          in the caller's own event loop
     with UpstreamThread() as upstream: ...          for synchronous tests
-    python -m support.upstream --port 0             as a process; prints its base URL
+    with UpstreamProcess() as upstream: ...         as a process (python -m support.upstream)
 
 It records what it was asked, on which connection, and whether and when the client hung up.
 """
@@ -13,14 +13,18 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Self
 
 from support import behaviours
@@ -138,7 +142,8 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: Recorded) -> None:
         self._current = request
         self.upstream.requests.append(request)
-        await behaviours.behave(behaviours.Exchange(request, self, self.upstream.counts))
+        exchange = behaviours.Exchange(request, self, self.upstream.counts)
+        await behaviours.behave(exchange, self.upstream.mood or request.model)
         request.answered_at = time.monotonic()
         self._current = None
         if request.headers.get("connection", "").lower() == "close":
@@ -187,6 +192,8 @@ class Upstream:
 
     port: int = 0
     tls: ssl.SSLContext | None = None
+    mood: str | None = None
+    """Behaves so, whatever the model's name says."""
     requests: list[Recorded] = field(default_factory=list)
     connections: set[Connection] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
@@ -278,10 +285,57 @@ def wait_until(condition: Callable[[], object], seconds: float = 10, *, every: f
     return True
 
 
+class UpstreamProcess:
+    """The same in a process of its own, which behaves as it is told to: for tests of bad days, under load."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "support.upstream"]
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True)
+        self.base_url = self._line()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def be(self, mood: str) -> None:
+        """Behave so from now on; empty: as the model's name says."""
+        self._tell(f"mood {mood}")
+
+    def asked(self) -> int:
+        """How many requests there were since this was last asked."""
+        return int(self._tell("asked"))
+
+    def _tell(self, line: str) -> str:
+        assert self._process.stdin is not None
+        print(line, file=self._process.stdin, flush=True)
+        return self._line()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
 async def _serve_forever(port: int) -> None:
+    """Until the end of stdin; its lines are commands, and each has an answer: `mood NAME`, `asked`."""
     async with Upstream(port) as upstream:
         print(upstream.base_url, flush=True)
-        await asyncio.Event().wait()
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            command, _, value = line.strip().partition(" ")
+            if command == "mood":
+                upstream.mood = value or None
+            print(len(upstream.requests), flush=True)
+            if command == "asked":
+                upstream.requests.clear()
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ Owned by the process and keyed by deployment id, so that it outlives a reload (h
 call at a time tries it while others can serve.
 
 Whose fault a failure is decides what rests. 401, 403, 404 and 429 rest the deployment at once, a 429 for as long as
-the provider asks; failures of the connection, timeouts and 5xx rest it when more than half of at least 5 calls of this
-minute failed; any other 4xx is the caller's own. The only deployment of a group never rests.
+the provider asks; failures of the connection, timeouts and 5xx rest it when 5 in a row failed, or more than half of at
+least 5 calls of this minute; any other 4xx is the caller's own. The only deployment of a group never rests.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from litellm import exceptions as e
 from litellm.router.windows import REQUESTS, TOKENS, Window
 
 LEAST_CALLS: Final = 5
-"""Calls in a minute before the share of failures says anything."""
+"""Calls in a minute before the share of failures says anything; and failures in a row that need no share."""
 FAILING_SHARE: Final = 0.5
 LONGEST_REST: Final = 60.0
 """Seconds: a deployment that fails its probe rests twice as long as before, up to this."""
@@ -59,6 +59,7 @@ class State:
         "rpm",
         "second",
         "seen_at",
+        "streak",
         "strikes",
         "tell",
         "tokens",
@@ -83,6 +84,8 @@ class State:
         self.minute = -1
         self.requests = self.tokens = self.failed = 0  # of this minute, to judge and compare by
         self.failures: dict[str, int] = {}  # of this minute, by kind
+        self.streak = 0
+        """Failures since the last answer: a minute that began well must not hide that nothing works any more."""
         self.window: Window | None = None
         """What its `rpm` and `tpm` are held against, if it has any."""
         self.second = 0  # of the last call that began
@@ -123,7 +126,8 @@ class State:
             self._weigh()
 
     def answered(self, now: float, seconds: float) -> None:
-        self.strikes, self.probing = 0, False
+        self.strikes = self.streak = 0
+        self.probing = False
         if self.latency is None or seconds > self.latency:
             self.latency = seconds
         else:
@@ -230,6 +234,7 @@ def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, al
     if 400 <= status < 500 and status not in _AT_ONCE and status != 408 and kind not in rules.allowed_by_kind:
         return
     state.failed += 1
+    state.streak += 1
     if kind is not None:
         state.failures[kind] = state.failures.get(kind, 0) + 1
     if alone or rules.disabled or state.resting_until > now or not _rests(state, status, kind, rules):
@@ -246,4 +251,6 @@ def _rests(state: State, status: int, kind: str | None, rules: Cooldowns) -> boo
         return True
     if rules.allowed_fails is not None:
         return state.failed > rules.allowed_fails
+    if state.streak >= LEAST_CALLS:
+        return True
     return state.requests >= LEAST_CALLS and state.failed > FAILING_SHARE * state.requests

@@ -75,7 +75,8 @@ class RouterSettings(Section):
     )
     allowed_fails: Count | None = Field(
         default=None,
-        description="Failures in a minute before a deployment rests. Default: more than half of at least 5 calls.",
+        description="Failures in a minute before a deployment rests. Default: 5 in a row, or more than half of at "
+        "least 5 calls.",
     )
     allowed_fails_policy: AllowedFailsPolicy | None = Field(
         default=None, description="The same by kind of failure, such as `TimeoutErrorAllowedFails`."
