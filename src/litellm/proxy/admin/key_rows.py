@@ -23,6 +23,9 @@ class KeyFields(Limits, Kept):
     aliases: dict[Text, Text] | None = Field(default=None, description="Model asked for -> model served.")
     tags: list[Text] | None = None
     allowed_routes: list[Text] | None = None
+    allowed_model_region: Name | None = Field(
+        default=None, description="Only deployments whose `region_name` is there, or begins with it, serve it."
+    )
     key_type: Literal["default", "llm_api", "management", "read_only"] | None = Field(
         default=None, description="Short for `allowed_routes`."
     )
@@ -64,6 +67,9 @@ async def new_key(
     Raises ProxyError.
     """
     values = await bounds.inherited(desk, _values(asked, desk.now))
+    bounds.check_region(desk.identity, values)
+    if not desk.identity.is_admin and desk.identity.region is not None:
+        values["extra"] = {**values.get("extra", {}), bounds.REGION: desk.identity.region}
     if not owned:
         values["user_id"] = None
     elif not desk.identity.is_admin:
@@ -103,6 +109,7 @@ async def after_change(desk: Desk, before: Key, asked: KeyFields) -> Key:
     """A key as a change leaves it. Raises ProxyError."""
     values = _values(asked, desk.now)
     await bounds.check(desk, values)
+    bounds.check_region(desk.identity, values)
     if "blocked" in values and not roles.fits(before, roles.led_keys(desk.identity)):
         raise ProxyError(403, "blocked: only an admin may change it", "auth_error", "blocked")
     key = changed(before, values)

@@ -110,6 +110,11 @@ class LitellmParams(Section):
         description="The key sent to the endpoint. Default: the provider's own variable, such as OPENAI_API_KEY.",
     )
     organization: str | None = Field(default=None, description="OpenAI's organization header.")
+    region_name: Text | None = Field(
+        default=None,
+        description="Where the endpoint is, `eu` or `eu-west-1`: for keys and end users that have an "
+        "`allowed_model_region`.",
+    )
     timeout: Positive | None = Field(
         default=None,
         description="Seconds for connecting (at most 10), the first byte, each gap and, not streamed, the whole.",

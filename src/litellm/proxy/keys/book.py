@@ -144,6 +144,10 @@ class KeyBook:
         row: EndUser | None = self._rows["end_user"].get(name)
         return self._scope(f"end_user:{name}", row), row
 
+    def customer(self, name: str | None) -> EndUser | None:
+        """An end user's row, if there is one."""
+        return None if name is None else self._rows["end_user"].get(name)
+
     def tag(self, name: str, model: str) -> Scope:
         """Raises ProxyError 403 for a model that is not among those of the tag."""
         row: Tag | None = self._rows["tag"].get(name)
