@@ -398,6 +398,11 @@ class GeneralSettings(Section):
     budget_time_zone: Annotated[str, AfterValidator(time_zone)] | None = Field(
         default=None, description="Whose midnights budgets of days, weeks and months begin at. Default UTC."
     )
+    max_cached_keys: Annotated[Count, Field(ge=2000)] | None = Field(
+        default=None,
+        description="How many keys a worker has in memory. Of more, those shown last are there, and the others are "
+        "looked up in the store when they are shown, many at a time. Default 300000.",
+    )
     spend_durability: Literal["journal", "refuse", "database"] | None = Field(
         default=None,
         description="Where spend is before a call's last byte. `journal`: in a file in `data_dir`; in the database "
