@@ -31,8 +31,13 @@ def test_members_may_what_their_team_lets_them(managed: Gateway, sides: tuple[Si
         assert status in (200, 403, 404), (route, status)
         return status == 200
 
-    changing: list[tuple[str, Json]] = [("generate", team), ("service-account/generate", team), ("update", {"key": given, "rpm_limit": 50}),
-                ("block", {"key": given}), ("unblock", {"key": given})]  # fmt: skip
+    changing: list[tuple[str, Json]] = [
+        ("generate", team),
+        ("service-account/generate", team),
+        ("update", {"key": given, "rpm_limit": 50}),
+        ("block", {"key": given}),
+        ("unblock", {"key": given}),
+    ]
     assert not any(may(each[0], each[1]) for each in changing)
     assert ask(managed, f"GET /key/info?key={of_admin}", None, member)[0] == 404
     told = done(managed, "GET /team/permissions_list?team_id=one-team", None, member)

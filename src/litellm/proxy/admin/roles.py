@@ -202,7 +202,7 @@ def seen_keys(identity: Identity) -> Filter:
     if sees_all(identity):
         return None
     mine = ({"id": identity.key},)
-    granted = frozenset().union(*(identity.reach.granted.get(one, frozenset()) for one in permissions.SEEING))
+    granted = {team for one in permissions.SEEING for team in identity.reach.granted.get(one, ())}
     shared = ({"team_id": sorted(granted)},) if granted else ()
     return (*mine, own(identity), *_led(identity), *shared) if identity.reach.known else mine
 
