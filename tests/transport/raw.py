@@ -36,12 +36,15 @@ class Peer:
         return head + (await self.reader.readexactly(int(length[1])) if length else b"")
 
     def send(self, data: bytes) -> None:
+        """Raises ConnectionResetError, which ends the script, if the client has gone: a loop of its own would warn."""
+        if self.writer.transport.is_closing():
+            raise ConnectionResetError
         self.writer.write(data)
 
     async def send_apart(self, *pieces: bytes) -> None:
         """Send pieces so that the client reads them one by one (it lives in this very loop)."""
         for piece in pieces:
-            self.writer.write(piece)
+            self.send(piece)
             for _ in range(4):
                 await asyncio.sleep(0)
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from litellm.kv.redis import Redis
 from litellm.proxy.config.load import Config
-from litellm.proxy.keys.book import KeyBook
+from litellm.proxy.keys.book import MAX_CACHED, KeyBook
 from litellm.proxy.limits.hostfile import HostFileError
 from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.proxy.limits.redis import RedisLimiter
@@ -92,7 +92,8 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
         salt = salt_of(config)
         shelf = Shelf(Seal(salt, former_salts()) if salt else None, os.environ)
         zone = ZoneInfo(general.budget_time_zone or "UTC")
-        keys = KeyBook(records, now, groups_of(config.model_list), zone, [shelf])
+        most = general.max_cached_keys or MAX_CACHED
+        keys = KeyBook(records, now, groups_of(config.model_list), zone, [shelf], most)
         await keys.load()
         limiter, recovered = _limiter(config, worker, metrics)
         journal = Journal(data_dir_of(config) / JOURNAL)

@@ -14,7 +14,7 @@ import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, clientside, headers, prices, routing
+from litellm.proxy import body, clientside, headers, prices, regions, routing
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
@@ -75,9 +75,12 @@ async def serve(
         raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
         named = None
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
-    ask, ours = read.ask, read.ours
-    asked = ask.model
+    ask, ours, asked = read.ask, read.ours, read.ask.model
     group = _group(snapshot, exchange, ask, identity, route)
+    wanted = _NOBODY if keys is None and snapshot.any_tag is None else _wanted(exchange, ask, identity)
+    bound = regions.bound(identity, keys.customer(wanted.end_user)) if keys is not None else None
+    if bound is not None:
+        group = _in_region(snapshot, exchange, ask, identity, bound, group)
     exchange.model = group[0].model_name
     if not _STEERING.keys().isdisjoint(exchange.fields):
         ours = {**_steered(exchange), **ours}
@@ -85,17 +88,16 @@ async def serve(
         clientside.refuse(ours, group)
         ask.fallbacks = _fallbacks(snapshot, ours, identity)
         group = clientside.applied(ours, group, ask.stream)
-    if snapshot.router.falls_back(ask):
-        tags = () if snapshot.any_tag is None else _wanted(exchange, ask, identity).tags
-        ask.fit = partial(_fit, snapshot.any_tag, tags, ours, ask.stream)  # of the ask itself would be a cycle
+    router = snapshot.router
+    if router.falls_back(ask):
+        ask.fit = partial(_fit, snapshot.any_tag, wanted.tags, bound, ours, ask.stream)  # ask itself: a cycle
     retries = clientside.retries(ours) if ours else None
     if books is not None:
-        reach = snapshot.router.reachable(group, ask.fallbacks)
-        wanted = _wanted(exchange, ask, identity)
+        reach = router.reachable(group, ask.fallbacks)
         exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach)
+        ask.tries = exchange.charge.tries
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
-    router = snapshot.router
     if snapshot.cache is not None:
         router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:
@@ -221,12 +223,19 @@ def _fallbacks(snapshot: Snapshot, ours: Json, identity: Identity) -> tuple[str,
 
 
 def _fit(
-    any_tag: bool | None, tags: tuple[str, ...], ours: Json, stream: bool, group: tuple[Deployment, ...]
+    any_tag: bool | None,
+    tags: tuple[str, ...],
+    bound: regions.Bound | None,
+    ours: Json,
+    stream: bool,
+    group: tuple[Deployment, ...],
 ) -> tuple[Deployment, ...]:
-    """A fallback's deployments as the caller's own would be: by its tags, within its timeout, with its key. None of
-    them, if they do not let it say what it said."""
+    """A fallback's deployments as the caller's own would be: by its tags, in its region, within its timeout, with its
+    key. None of them, if they do not let it say what it said."""
     if any_tag is not None:
         group = routing.tagged(group, tags, any_tag)
+    if bound is not None:
+        group = regions.within(bound.regions, group)
     if not ours or not group:
         return group
     try:
@@ -254,6 +263,32 @@ def _tagged(
     if not fitting:
         text = f"No deployments available for model={ask.model} with tags {list(tags)}"
         raise ProxyError(401, text, "auth_error", param="tags")
+    return fitting
+
+
+def _in_region(
+    snapshot: Snapshot,
+    exchange: Exchange,
+    ask: Ask,
+    identity: Identity,
+    bound: regions.Bound,
+    group: tuple[Deployment, ...],
+) -> tuple[Deployment, ...]:
+    """The group's deployments in the allowed regions; else those of the end user's `default_model`, which takes the
+    model's place. Raises ProxyError 400, 403."""
+    fitting = regions.within(bound.regions, group)
+    if not fitting and bound.default_model is not None:
+        ask.model = snapshot.aliases.get(bound.default_model, bound.default_model)
+        if identity is not MASTER:
+            identity.access.check(ask.model)
+        group = snapshot.router.deployments.group(ask.model)
+        if snapshot.any_tag is not None and group:
+            group = _tagged(snapshot, exchange, ask, identity, group)
+        fitting = regions.within(bound.regions, group)
+    if not fitting:
+        places = " and ".join(bound.regions)
+        text = f"No deployments available for model={ask.model} in the allowed region {places}"
+        raise ProxyError(400, text, param="model")
     return fitting
 
 

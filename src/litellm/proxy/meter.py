@@ -196,9 +196,14 @@ class Charge:
         self.row = row
 
     def served_by(self, deployment: Deployment, retries: int) -> None:
+        self.tries(deployment)
+        self.row.retries = retries
+
+    def tries(self, deployment: Deployment) -> None:
+        """It is asked now: if nobody answers, the row names who was asked last."""
         row, target = self.row, deployment.target
         row.model_id, row.provider, row.provider_model = deployment.id, target.provider, target.model
-        row.api_base, row.retries = deployment.address, retries
+        row.api_base = deployment.address
 
     def answered(self, usage: Json | None, made: cost.Cost | None) -> Settling:
         """The answer is complete. Without usage the estimate of its prompt stands."""

@@ -205,6 +205,7 @@ def _deployment(
         tpm=params.tpm,
         order=params.order,
         tags=frozenset(params.tags or ()),
+        region=params.region_name,
         max_retries=params.max_retries,
         stream_timeouts=timeouts(streamed, stream=True),
         mock=params.mock_response,

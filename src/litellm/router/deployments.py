@@ -41,6 +41,7 @@ class Deployment:
     order: int | None = None
     """Deployments of a lower order are asked first."""
     tags: frozenset[str] = frozenset()
+    region: str | None = None
     cost: float = field(default=inf, init=False)
     """Pico-dollars of a usual call, to compare; infinite if nobody knows."""
     state: State | None = field(default=None, repr=False)

@@ -181,6 +181,8 @@ class Router:
         until: float | None,
     ) -> T:
         """One attempt, and what its deployment's state learns of it."""
+        if ask.tries is not None:
+            ask.tries(deployment)
         call = deployment.call(ask)
         sending = attempt(call) if until is None else _in_time(attempt(call), until - self._clock(), deployment)
         state = deployment.state

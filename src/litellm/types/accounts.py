@@ -57,7 +57,7 @@ class Limited(Row):
     model_tpm_limit: Json = field(default_factory=dict[str, Any])
     blocked: bool = False
     extra: Json = field(default_factory=dict[str, Any])
-    """Documented fields that are kept and shown, and have no effect (yet)."""
+    """Documented fields that are kept and shown and have no column; most of them have no effect (yet)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,8 @@ class Ask:
     """Model groups that the caller wants asked if its own fails; empty: none, not even the config's."""
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
+    tries: Callable[[Any], None] | None = field(default=None, repr=False)
+    """Told of each deployment that is about to be asked, where there are several."""
 
 
 @dataclass(slots=True, eq=False)

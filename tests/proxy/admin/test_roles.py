@@ -100,6 +100,8 @@ def requests(side: Side) -> list[tuple[str, Any]]:
         ("GET /team/list", None),
         (f"GET /team/list?organization_id={org}", None),
         (f"GET /team/list?user_id={user}", None),
+        (f"GET /team/permissions_list?team_id={team}", None),
+        ("POST /team/permissions_update", {"team_id": team, "team_member_permissions": ["/key/generate"]}),
         (f"GET /v2/team/list?team_id={team}", None),
         (f"GET /v2/team/list?team_alias={name}", None),
         (f"GET /organization/info?organization_id={org}", None),

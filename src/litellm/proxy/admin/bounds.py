@@ -4,10 +4,12 @@ from litellm.proxy.admin.desk import Desk
 from litellm.proxy.admin.fields import MONEY
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.access import ALL_PROXY, ALL_TEAM
+from litellm.proxy.keys.identity import Identity
 from litellm.types.accounts import Key, Limited, Organization
 from litellm.types.calls import Json
 
 _CEILINGS = ("max_budget", "tpm_limit", "rpm_limit", "max_parallel_requests", "expires")
+REGION = "allowed_model_region"
 _ADMINS = frozenset({"budget_id", "permissions", "config"})
 
 
@@ -40,6 +42,13 @@ async def check(desk: Desk, values: Json) -> None:
     for name in ("model_rpm_limit", "model_tpm_limit", "model_max_budget"):
         if name in values and getattr(own, name) and values[name] != getattr(own, name):
             raise _too_much(name, "your own key is limited by it")
+
+
+def check_region(identity: Identity, values: Json) -> None:
+    """What a key is bound to, those that its bearer makes or changes are bound to. Raises ProxyError 403."""
+    given: Json = values.get("extra", {})
+    if not identity.is_admin and identity.region is not None and given.get(REGION, identity.region) != identity.region:
+        raise _too_much(REGION, "your own key is bound to another")
 
 
 def check_models(values: Json, owner: Limited, name: str) -> None:

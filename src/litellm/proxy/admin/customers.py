@@ -23,8 +23,12 @@ router = APIRouter(tags=["customers"], responses=schemas.INVALID)
 class CustomerFields(limited.SharedLimitFields):
     alias: Name | None = None
     blocked: bool = False
-    allowed_model_region: Name | None = Field(default=None, description="Kept and shown; restricts nothing yet.")
-    default_model: Name | None = Field(default=None, description="Kept and shown; has no effect yet.")
+    allowed_model_region: Name | None = Field(
+        default=None, description="Only deployments whose `region_name` is there, or begins with it, serve them."
+    )
+    default_model: Name | None = Field(
+        default=None, description="Asked where no deployment of the model asked for is in the allowed region."
+    )
 
 
 class Customer(CustomerFields):

@@ -10,7 +10,7 @@ from litellm.proxy.admin import bounds, roles, rows
 from litellm.proxy.admin.desk import Desk
 from litellm.proxy.admin.fields import Anything, Kept, Limits, Name, Object, Text, changed, seconds, values_of
 from litellm.proxy.errors import ProxyError
-from litellm.proxy.keys.reach import Reach
+from litellm.proxy.keys.identity import Identity
 from litellm.types.accounts import GroupKind, Key, Member, Millis, Organization, Team, User, member_id, storable
 from litellm.types.calls import Json
 
@@ -23,6 +23,9 @@ class KeyFields(Limits, Kept):
     aliases: dict[Text, Text] | None = Field(default=None, description="Model asked for -> model served.")
     tags: list[Text] | None = None
     allowed_routes: list[Text] | None = None
+    allowed_model_region: Name | None = Field(
+        default=None, description="Only deployments whose `region_name` is there, or begins with it, serve it."
+    )
     key_type: Literal["default", "llm_api", "management", "read_only"] | None = Field(
         default=None, description="Short for `allowed_routes`."
     )
@@ -57,20 +60,23 @@ def id_of(key: str) -> str:
 
 
 async def new_key(
-    desk: Desk, asked: KeyFields, given: str | None = None, owned: bool = True
+    desk: Desk, asked: KeyFields, given: str | None = None, owned: bool = True, permission: str = ""
 ) -> tuple[str, Key]:  # fmt: skip
     """A key that the asker may make, and its row, not yet written; `owned`: it is theirs if they name no other user.
 
     Raises ProxyError.
     """
     values = await bounds.inherited(desk, _values(asked, desk.now))
+    bounds.check_region(desk.identity, values)
+    if not desk.identity.is_admin and desk.identity.region is not None:
+        values["extra"] = {**values.get("extra", {}), bounds.REGION: desk.identity.region}
     if not owned:
         values["user_id"] = None
     elif not desk.identity.is_admin:
         values = _of_asker(desk) | values
     plain = own_or_new(given)
     key = Key(id=id_of(plain), key_name=f"sk-...{plain[-4:]}", **rows.stamps(desk), **values)
-    await _check_owners(desk, key, values)
+    await _check_owners(desk, key, values, permission)
     return plain, key
 
 
@@ -99,25 +105,26 @@ def _values(asked: KeyFields, now: Millis) -> Json:
     return values
 
 
-async def after_change(desk: Desk, before: Key, asked: KeyFields) -> Key:
+async def after_change(desk: Desk, before: Key, asked: KeyFields, permission: str) -> Key:
     """A key as a change leaves it. Raises ProxyError."""
     values = _values(asked, desk.now)
     await bounds.check(desk, values)
+    bounds.check_region(desk.identity, values)
     if "blocked" in values and not roles.fits(before, roles.led_keys(desk.identity)):
         raise ProxyError(403, "blocked: only an admin may change it", "auth_error", "blocked")
     key = changed(before, values)
-    await _check_owners(desk, key, values)
+    await _check_owners(desk, key, values, permission)
     return key
 
 
-async def _check_owners(desk: Desk, key: Key, values: Json) -> None:
+async def _check_owners(desk: Desk, key: Key, values: Json, permission: str) -> None:
     """Whose key it is to be: of groups that there are, and one that the asker may change then, too. Raises ProxyError.
 
     (A key of a team that is yet to be made would fall to whoever makes the team.)
     """
     if not desk.identity.is_admin:
-        _check_groups(desk.identity.reach, values)
-    if not roles.fits(key, roles.changed_keys(desk.identity)):
+        _check_groups(desk.identity, values, permission)
+    if not roles.fits(key, roles.changed_keys(desk.identity, permission)):
         raise rows.missing(User, "user_id")
     team = await desk.records.get(Team, key.team_id) if key.team_id else None
     organization = await desk.records.get(Organization, key.organization_id) if key.organization_id else None
@@ -143,13 +150,16 @@ async def _check_limits(
             bounds.check_money(values, owner, name)
 
 
-def _check_groups(reach: Reach, values: Json) -> None:
-    """A key is given to groups that the asker leads; of others one learns as much as of those that are not there.
+def _check_groups(identity: Identity, values: Json, permission: str) -> None:
+    """A key is given to groups that the asker leads, or has the permission of; of others one learns as much as of those
+    that are not there.
 
     Raises ProxyError 403, 404.
     """
+    reach = identity.reach
+    granted = reach.granted[permission] if roles.has(identity, permission) else frozenset[str]()
     for kind, name, belongs, led in (
-        (Team, "team_id", reach.teams, reach.led_teams),
+        (Team, "team_id", reach.teams, reach.led_teams | granted),
         (Organization, "organization_id", reach.organizations, reach.led_organizations),
     ):
         group = values.get(name)

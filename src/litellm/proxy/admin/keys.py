@@ -11,6 +11,7 @@ from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Sent, seconds
 from litellm.proxy.admin.key_rows import KeyFields, after_change, id_of, new_key, own_or_new
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys.permissions import SERVICE
 from litellm.store.base import Change, Update
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import Key, storable
@@ -54,7 +55,7 @@ class Reset(Sent):
 async def generate(request: Request, asked: NewKey) -> Json:
     """The answer has the key itself: it is shown here and never again."""
     desk = await desk_of(request)
-    plain, key = await new_key(desk, asked, asked.key)
+    plain, key = await new_key(desk, asked, asked.key, permission="/key/generate")
     await rows.write_all(desk, [rows.created(desk, key)], "key")
     return await revealed(desk, plain, key)
 
@@ -65,7 +66,7 @@ async def generate_for_service(request: Request, asked: NewKey) -> Json:
     desk = await desk_of(request)
     if not asked.team_id:
         raise ProxyError(400, "team_id is missing", param="team_id")
-    plain, key = await new_key(desk, asked, asked.key, owned=False)
+    plain, key = await new_key(desk, asked, asked.key, owned=False, permission=SERVICE)
     await rows.write_all(desk, [rows.created(desk, key)], "key")
     return await revealed(desk, plain, key)
 
@@ -143,8 +144,8 @@ async def aliases(
 @router.post("/key/update", summary="Change a key")
 async def update(request: Request, asked: ChangedKey) -> Json:
     desk = await desk_of(request)
-    before = await _changeable(desk, id_of(asked.key))
-    after = await after_change(desk, before, asked)
+    before = await _changeable(desk, id_of(asked.key), "/key/update")
+    after = await after_change(desk, before, asked, "/key/update")
     await rows.write_all(desk, [rows.updated(desk, before, after)], "key")
     return {"key": asked.key, **await rows.shown(desk, after)}
 
@@ -212,8 +213,8 @@ async def regenerate(request: Request, key: str, asked: Regenerated | None = Non
     """
     desk = await desk_of(request)
     asked = asked or Regenerated()
-    old = await _changeable(desk, id_of(key))
-    after = await after_change(desk, old, asked)
+    old = await _changeable(desk, id_of(key), "/key/regenerate")
+    after = await after_change(desk, old, asked, "/key/regenerate")
     if old.id != desk.identity.key:
         await bounds.check(desk, {**rows.plain(after), "models": after.models, "allowed_routes": after.allowed_routes})
     plain = own_or_new(asked.new_key)
@@ -245,7 +246,7 @@ async def reset_spend(request: Request, key: str, asked: Reset | None = None) ->
 
 async def _set_blocked(request: Request, name: str, blocked: bool) -> Json:
     desk = await desk_of(request)
-    before = await _changeable(desk, id_of(name))
+    before = await _changeable(desk, id_of(name), "/key/block" if blocked else "/key/unblock")
     after = replace(before, blocked=blocked)
     await rows.write_all(desk, [rows.updated(desk, before, after, "blocked" if blocked else "unblocked")], "key")
     return {"token": before.id, **await rows.shown(desk, after)}
@@ -260,7 +261,6 @@ async def _seen(desk: Desk, id: str) -> Key:
     return await rows.found(desk, Key, id, "key", roles.seen_keys(desk.identity))
 
 
-async def _changeable(desk: Desk, id: str) -> Key:
-    return await rows.changeable(
-        desk, Key, id, "key", roles.seen_keys(desk.identity), roles.changed_keys(desk.identity)
-    )
+async def _changeable(desk: Desk, id: str, permission: str = "") -> Key:
+    changed = roles.changed_keys(desk.identity, permission)
+    return await rows.changeable(desk, Key, id, "key", roles.seen_keys(desk.identity), changed)

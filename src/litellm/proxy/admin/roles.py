@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys import permissions
 from litellm.proxy.keys.access import may_call
 from litellm.proxy.keys.identity import Identity
 from litellm.types.accounts import Row
@@ -59,6 +60,8 @@ TABLE: Final[Mapping[str, str]] = {
     "GET /team/list":                        "x x x x x .",
     "GET /v2/team/list":                     "x x x x x .",
     "GET /team/available":                   "x x x x x .",
+    "GET /team/permissions_list":            "x x x x x .",
+    "POST /team/permissions_update":         ". x x . . .",
     "POST /team/update":                     ". x x . . .",
     "POST /team/delete":                     ". x . . . .",
     "POST /team/block":                      ". x . . . .",
@@ -141,7 +144,14 @@ def check(identity: Identity, method: str, path: str) -> None:
         raise ProxyError(403, f"Virtual key is not allowed to call this route: {path}", "auth_error")
     if identity.is_admin or not columns(identity).isdisjoint(callers("GET" if method == "HEAD" else method, path)):
         return
+    if method == "POST" and has(identity, path):
+        return
     raise ProxyError(403, f"Only an admin may call {method} {path}. Your role is {identity.role}", "auth_error")
+
+
+def has(identity: Identity, permission: str) -> bool:
+    """Whether one of their teams lets somebody, as a plain member, do what the table does not."""
+    return identity.role == "internal_user" and permission in identity.reach.granted
 
 
 def callers(method: str, path: str) -> frozenset[str]:
@@ -192,20 +202,22 @@ def seen_keys(identity: Identity) -> Filter:
     if sees_all(identity):
         return None
     mine = ({"id": identity.key},)
-    return (*mine, own(identity), *_led(identity)) if identity.reach.known else mine
+    granted = {team for one in permissions.SEEING for team in identity.reach.granted.get(one, ())}
+    shared = ({"team_id": sorted(granted)},) if granted else ()
+    return (*mine, own(identity), *_led(identity), *shared) if identity.reach.known else mine
 
 
-def changed_keys(identity: Identity) -> Filter:
-    """One's own that belong to no group, and those of the groups one leads.
+def changed_keys(identity: Identity, permission: str = "") -> Filter:
+    """One's own that belong to no group, those of the groups one leads, and those that a team's permission is for.
 
-    A member of a team cannot change what its admin has said of the key they were given.
+    Without it, a member of a team cannot change what its admin has said of the key they were given.
     """
     led = led_keys(identity)
     if led is None:
         return None
     personal = {"user_id": identity.user_id, "team_id": None, "organization_id": None}
     has_own = identity.role == "internal_user" and identity.reach.known and not identity.reach.within
-    return (*([personal] if has_own else []), *led)
+    return (*([personal] if has_own else []), *led, *_granted(identity, permission))
 
 
 def led_keys(identity: Identity) -> Filter:
@@ -219,6 +231,13 @@ def ended_keys(identity: Identity) -> Filter:
     if changed is None or identity.role != "internal_user" or not identity.reach.known:
         return changed
     return (own(identity), *changed)
+
+
+def _granted(identity: Identity, permission: str) -> tuple[Where, ...]:
+    if not has(identity, permission):
+        return ()
+    owner = None if permission == permissions.SERVICE else identity.user_id
+    return ({"user_id": owner, "team_id": sorted(identity.reach.granted[permission])},)
 
 
 def _led(identity: Identity) -> tuple[Where, ...]:

@@ -1,7 +1,7 @@
 """`/team/*`: teams, whose keys spend the team's money, and their members."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request
@@ -12,11 +12,18 @@ from litellm.proxy.admin.desk import Desk, desk_of
 from litellm.proxy.admin.fields import Anything, Count, Dollars, Kept, Limits, Name, Sent, Text, changed, values_of
 from litellm.proxy.admin.members import ManyTeamPeople, OfTeam, TeamPeople, TeamPerson
 from litellm.proxy.errors import ProxyError
+from litellm.proxy.keys import permissions
 from litellm.store.base import Query as StoreQuery
 from litellm.types.accounts import Key, Member, Organization, Team, storable
 from litellm.types.calls import Json
 
 router = APIRouter(tags=["teams"], responses=schemas.INVALID)
+
+
+Permission = Literal[
+    "/key/block", "/key/generate", "/key/info", "/key/list", "/key/regenerate", "/key/service-account/generate",
+    "/key/unblock", "/key/update",
+]  # fmt: skip
 
 
 class TeamFields(Limits, Kept):
@@ -29,7 +36,9 @@ class TeamFields(Limits, Kept):
     team_member_tpm_limit: Count | None = None
     team_member_budget_duration: Anything = None
     team_member_key_duration: Anything = None
-    team_member_permissions: Anything = None
+    team_member_permissions: list[Permission] | None = Field(
+        default=None, description="What members may do with keys of the team beyond what every member may."
+    )
 
 
 class NewTeam(TeamFields):
@@ -47,6 +56,10 @@ class OneTeam(Sent):
     team_id: Name
 
 
+class MemberPermissions(OneTeam):
+    team_member_permissions: list[Permission] = Field(description="Instead of those there were.")
+
+
 class SomeTeams(Sent):
     team_ids: list[Name] = Field(min_length=1, max_length=1000)
 
@@ -61,7 +74,7 @@ _RENAMED: Final = {
     "team_member_tpm_limit": "member_tpm_limit",
 }
 _NOT_OF_TEAMS: Final = frozenset({"team_id", "admins", "members", "members_with_roles"})
-_LED: Final = frozenset({"team_id", "team_alias", "metadata", "tags", "guardrails", *_RENAMED})
+_LED: Final = frozenset({"team_id", "team_alias", "metadata", "tags", "guardrails", permissions.FIELD, *_RENAMED})
 """What a team's admin may change of it: nothing that limits the team as a whole."""
 
 
@@ -225,6 +238,27 @@ async def model_delete(request: Request, asked: TeamModels) -> Json:
     if not left:
         raise ProxyError(400, "models: none would be left, and an empty list means all models", param="models")
     return await _set_models(desk, before, left)
+
+
+@router.get("/team/permissions_list", summary="What a team's members may do with its keys")
+async def permissions_list(request: Request, team_id: str) -> Json:
+    """Beyond what every member may; and what a team may let them do."""
+    team = await _seen(await desk_of(request), team_id)
+    return {
+        "team_id": team.id,
+        "team_member_permissions": list(permissions.given_by(team)),
+        "all_available_permissions": list(permissions.ALL),
+    }
+
+
+@router.post("/team/permissions_update", summary="Say what a team's members may do with its keys")
+async def permissions_update(request: Request, asked: MemberPermissions) -> Json:
+    """They may see all keys of the team (`/key/info`, `/key/list`), and change those of their own."""
+    desk = await desk_of(request)
+    before = await _led(desk, asked.team_id)
+    after = changed(before, {"extra": {permissions.FIELD: list(dict.fromkeys(asked.team_member_permissions))}})
+    await rows.write_all(desk, [rows.updated(desk, before, after)], "team_id")
+    return await _shown(desk, after)
 
 
 async def _set_models(desk: Desk, before: Team, models: tuple[str, ...]) -> Json:

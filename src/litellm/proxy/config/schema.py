@@ -110,6 +110,11 @@ class LitellmParams(Section):
         description="The key sent to the endpoint. Default: the provider's own variable, such as OPENAI_API_KEY.",
     )
     organization: str | None = Field(default=None, description="OpenAI's organization header.")
+    region_name: Text | None = Field(
+        default=None,
+        description="Where the endpoint is, `eu` or `eu-west-1`: for keys and end users that have an "
+        "`allowed_model_region`.",
+    )
     timeout: Positive | None = Field(
         default=None,
         description="Seconds for connecting (at most 10), the first byte, each gap and, not streamed, the whole.",
@@ -404,6 +409,11 @@ class GeneralSettings(Section):
     )
     budget_time_zone: Annotated[str, AfterValidator(time_zone)] | None = Field(
         default=None, description="Whose midnights budgets of days, weeks and months begin at. Default UTC."
+    )
+    max_cached_keys: Annotated[Count, Field(ge=2000)] | None = Field(
+        default=None,
+        description="How many keys a worker has in memory. Of more, those shown last are there, and the others are "
+        "looked up in the store when they are shown, many at a time. Default 300000.",
     )
     spend_durability: Literal["journal", "refuse", "database"] | None = Field(
         default=None,

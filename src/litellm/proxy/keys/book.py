@@ -2,6 +2,9 @@
 
 100,000 keys as objects are 122 MB and a garbage collection of 113 ms, packed they are a third and cost the collector
 nothing (hard-parts 7). So a key's row is JSON until somebody shows the key; then its Identity is kept.
+
+Above `most` keys those that nobody has shown for the longest time are given up, and looked up together, in the store,
+when somebody does. The feed tells of changes to keys that are here; of the others it has nothing to invalidate.
 """
 
 import asyncio
@@ -10,11 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, tzinfo
+from itertools import islice
 from operator import attrgetter
 from typing import Any, ClassVar, Final, Protocol
 
 import orjson
 
+from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.access import Access, Groups, rule
 from litellm.proxy.keys.identity import Clock, Identity, Rows, identity, scope_of
 from litellm.proxy.limits.base import Scope
@@ -35,6 +40,11 @@ from litellm.types.accounts import (
     User,
 )
 
+MAX_CACHED: Final = 300_000
+"""Keys; their packed rows are 100 MB."""
+MOST_LOOKED_UP: Final = 500
+"""At once, and so 10,000 a second; 503 above. Four of them fit into the smallest `max_cached_keys`: half is for keys
+that are decoded, so that what a look brings is there until those who waited have seen it."""
 MAX_DECODED: Final = 10_000
 POLL_SECONDS: Final = 0.5
 LONGEST_PAUSE: Final = 5.0
@@ -92,12 +102,16 @@ class KeyBook:
         groups: Groups,
         zone: tzinfo = UTC,
         followers: Sequence[Follower] = (),
+        most: int = MAX_CACHED,
     ) -> None:
         self._records = records
         self._clock = clock
         self.groups = groups
         self._zone = zone
-        self._packed: dict[bytes, bytes] = {}
+        self._packed: dict[bytes, bytes] = {}  # once there are too many: those shown last come last
+        self._most = most
+        self._partial = False  # there are keys in the store that are not here
+        self._asked: set[bytes] = set()  # by those who wait for the next look
         self._decoded: OrderedDict[bytes, Identity] = OrderedDict()
         self._rows: dict[str, dict[str, Any]] = {KIND_OF[kind]: {} for kind in _KINDS}
         self._followers = {KIND_OF[kind]: follower for follower in followers for kind in follower.kinds}
@@ -123,8 +137,11 @@ class KeyBook:
                 for row in page:
                     self._keep(row)
         async for page in self._records.scan(Key):
-            for key in page:
+            for key in page[: self._most - len(self._packed)]:
                 self._packed[bytes.fromhex(key.id)] = pack(key)
+            if len(self._packed) >= self._most:
+                self._bound()
+                break
         for name, follower in self._followers.items():
             async for page in self._records.scan(KINDS[name]):
                 for row in page:
@@ -143,6 +160,10 @@ class KeyBook:
         """Whom the `user` field names: everybody is counted, those with a row have limits."""
         row: EndUser | None = self._rows["end_user"].get(name)
         return self._scope(f"end_user:{name}", row), row
+
+    def customer(self, name: str | None) -> EndUser | None:
+        """An end user's row, if there is one."""
+        return None if name is None else self._rows["end_user"].get(name)
 
     def tag(self, name: str, model: str) -> Scope:
         """Raises ProxyError 403 for a model that is not among those of the tag."""
@@ -164,12 +185,14 @@ class KeyBook:
         packed = self._packed.get(digest)
         if packed is None:
             return None
+        if self._partial:
+            self._packed[digest] = self._packed.pop(digest)
         rows = self._rows
         key = unpack(packed)
         mine = {key.user_id or "": self._memberships.get(key.user_id or "", {}).values()}
         referred = Rows(rows["user"], rows["team"], rows["organization"], rows["member"], rows["budget"], mine)
         made = self._decoded[digest] = identity(key, referred, self.groups, self._clock(), self._zone)
-        if len(self._decoded) > MAX_DECODED:
+        if len(self._decoded) > min(MAX_DECODED, self._most // 2):
             self._decoded.popitem(last=False)
         return made
 
@@ -184,8 +207,8 @@ class KeyBook:
         self._stopping = True
         self._hint.set()
 
-    async def catch_up(self) -> None:
-        """Take over what has changed since last time. Raises StoreDown."""
+    async def catch_up(self, asked: Collection[bytes] = ()) -> None:
+        """Take over what has changed since last time, and these keys. Raises StoreDown."""
         async with self._catching:  # of two, the earlier one must not overwrite what the later one knows
             complete = False
             while not complete:
@@ -196,16 +219,23 @@ class KeyBook:
                     self._remove(kind, id)
                 self._version, complete = feed.version, feed.complete
                 self._settle({*(KIND_OF[type(row)] for row in feed.rows), *(kind for kind, _ in feed.gone)})
+            if asked:  # what changes from here on is in the next feed
+                for key in (await self._records.get_many(Key, [digest.hex() for digest in asked])).values():
+                    self._cache(bytes.fromhex(key.id), key)
             self.current_at = self._clock()
 
     async def look_again(self, digest: bytes) -> Identity | None:
-        """`find`, by a feed that is read after this call. Raises StoreDown.
+        """`find`, by a feed that is read after this call. Raises StoreDown, and ProxyError 503 for too many at once.
 
         All who ask meanwhile share one look, and there are at most 20 a second, however many ask.
         """
         believed = self._unknown.get(digest)
         if believed is not None and believed > self._clock():
             return None
+        if self._partial:
+            if len(self._asked) >= MOST_LOOKED_UP:
+                raise ProxyError(503, "Too many keys are being looked up", headers={"retry-after": "1"})
+            self._asked.add(digest)
         if self._next is None:
             self._next = asyncio.create_task(self._look())
         await asyncio.shield(self._next)
@@ -219,7 +249,8 @@ class KeyBook:
     async def _look(self) -> None:
         await asyncio.sleep(LOOK_SECONDS)
         self._next = None  # who comes from here on needs another
-        await self.catch_up()
+        asked, self._asked = self._asked, set()
+        await self.catch_up(asked)
 
     def _settle(self, kinds: Collection[str]) -> None:
         told = {id(follower): follower for kind, follower in self._followers.items() if kind in kinds}
@@ -250,14 +281,28 @@ class KeyBook:
     def _put(self, row: Row) -> None:
         if isinstance(row, Key):
             digest = bytes.fromhex(row.id)
-            self._packed[digest] = pack(row)
-            self._decoded.pop(digest, None)
             self._unknown.pop(digest, None)
+            if digest in self._packed or not self._partial:
+                self._cache(digest, row)
         elif KIND_OF[type(row)] in self._rows:
             self._keep(row)
             self._decoded.clear()  # which keys refer to it is found out when they are next shown
         elif KIND_OF[type(row)] in self._followers:
             self._followers[KIND_OF[type(row)]].put(row)
+
+    def _cache(self, digest: bytes, key: Key) -> None:
+        self._packed[digest] = pack(key)
+        self._decoded.pop(digest, None)
+        if len(self._packed) > self._most:
+            self._bound()
+            idle = (one for one in self._packed if one not in self._decoded)
+            for one in list(islice(idle, max(1, self._most // 16))):  # many at once: each search begins at the front
+                del self._packed[one]
+
+    def _bound(self) -> None:
+        if not self._partial:
+            _log.warning("there are more than %d keys: the others are looked up when they are shown", self._most)
+        self._partial = True
 
     def _keep(self, row: Row) -> None:
         self._rows[KIND_OF[type(row)]][row.id] = row

@@ -33,6 +33,8 @@ class Identity:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     allowed_routes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    region: str | None = None
+    """The only one whose deployments may serve it."""
     metadata: Json = field(default_factory=dict[str, Any])
     by_model: Mapping[str, tuple[Scope, ...]] = field(default_factory=dict[str, tuple[Scope, ...]])
     """Limits that hold for one model only."""
@@ -95,6 +97,7 @@ def identity(key: Key, rows: Rows, groups: Groups, now: Millis, zone: tzinfo = U
         aliases={**(team.model_aliases if team else {}), **key.aliases},
         allowed_routes=key.allowed_routes,
         tags=key.tags,
+        region=key.extra.get("allowed_model_region"),
         metadata=key.metadata,
         by_model=_by_model(key, team, rows.budgets, now, zone),
         reach=reach(key, user is not None, rows.memberships.get(key.user_id or "", ()), rows.teams),

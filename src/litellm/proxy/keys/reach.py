@@ -5,9 +5,10 @@ come by what else is its bearer's.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from litellm.proxy.keys.permissions import granted
 from litellm.types.accounts import Key, Member, Team
 
 _LEADERS: Final = frozenset({("team", "admin"), ("organization", "org_admin")})
@@ -25,6 +26,8 @@ class Reach:
     led_teams: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
     led_organizations: frozenset[str] = frozenset()
+    granted: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """Permission (`permissions.py`) -> teams whose members have it."""
 
 
 def reach(key: Key, known: bool, memberships: Iterable[Member], teams: Mapping[str, Team]) -> Reach:
@@ -34,9 +37,11 @@ def reach(key: Key, known: bool, memberships: Iterable[Member], teams: Mapping[s
     mine = tuple(memberships)
     led_organizations = _groups(mine, "organization", leading=True)
     led = {team.id for team in teams.values() if team.organization_id in led_organizations} if led_organizations else ()
+    joined = _groups(mine, "team")
     whole = Reach(
         known=True,
-        teams=_groups(mine, "team"),
+        teams=joined,
+        granted=granted(joined, teams),
         led_teams=_groups(mine, "team", leading=True).union(led),
         organizations=_groups(mine, "organization"),
         led_organizations=led_organizations,
@@ -56,7 +61,9 @@ def _groups(memberships: Iterable[Member], kind: str, leading: bool = False) -> 
 
 def _within_team(whole: Reach, team: str) -> Reach:
     only = frozenset({team})
-    return Reach(True, (("team_id", team),), whole.teams & only, whole.led_teams & only)
+    return Reach(
+        True, (("team_id", team),), whole.teams & only, whole.led_teams & only, granted=_among(whole.granted, only)
+    )
 
 
 def _within_organization(whole: Reach, organization: str, teams: Mapping[str, Team]) -> Reach:
@@ -69,4 +76,9 @@ def _within_organization(whole: Reach, organization: str, teams: Mapping[str, Te
         whole.led_teams & inside,
         whole.organizations & only,
         whole.led_organizations & only,
+        _among(whole.granted, inside),
     )
+
+
+def _among(granted: Mapping[str, frozenset[str]], teams: frozenset[str]) -> dict[str, frozenset[str]]:
+    return {permission: ids & teams for permission, ids in granted.items() if ids & teams}
