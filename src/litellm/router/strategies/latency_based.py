@@ -7,8 +7,8 @@ from litellm.router.deployments import Deployment
 
 def latency_based(candidates: Sequence[Deployment], now: float, draw: float) -> Deployment:
     times = [one.state.latency if one.state is not None else None for one in candidates]
-    unseen = [one for one, seconds in zip(candidates, times, strict=True) if seconds is None]
-    if unseen:
-        return unseen[int(draw * len(unseen))]
     known = [seconds for seconds in times if seconds is not None]
-    return candidates[known.index(min(known))]
+    if len(known) < len(times):
+        unseen = [one for one, seconds in zip(candidates, times, strict=True) if seconds is None]
+        return unseen[int(draw * len(unseen))]
+    return candidates[times.index(min(known))]
