@@ -1,4 +1,4 @@
-"""`make simulate`: every strategy through every scenario, a million requests in all; writes docs/routing.md's tables."""
+"""`make simulate`: every strategy through every scenario; writes the tables of docs/routing.md."""
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor

@@ -1,6 +1,7 @@
 """The figures as Markdown tables and as bars."""
 
 from collections.abc import Callable, Mapping
+from math import log10
 from pathlib import Path
 
 from simulation.figures import Figures, ranking
@@ -11,14 +12,14 @@ BEGIN, END = "<!-- simulation -->\n", "<!-- /simulation -->"
 
 
 def _milliseconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds * 1000:,.0f}"
+    return "-" if seconds is None else f"{seconds * 1000:,.0f}"
 
 
 COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
     ("Success, per cent", lambda f: f"{f.success:.2%}"[:-1]),
     ("Added latency in ms, p50 / p99", lambda f: f"{_milliseconds(f.p50)} / {_milliseconds(f.p99)}"),
     ("Upstream calls per request", lambda f: f"{f.calls:.2f}"),
-    ("Fairness among healthy deployments", lambda f: "–" if f.fairness is None else f"{f.fairness:.2f}"),
+    ("Fairness among healthy deployments", lambda f: "-" if f.fairness is None else f"{f.fairness:.2f}"),
 )
 
 
@@ -65,8 +66,6 @@ BAR, GAP, LEFT, WIDTH, TOP = 13, 14, 170, 520, 50
 
 def bars(title: str, rows: Mapping[str, Mapping[str, float | None]], show: Callable[[float], str]) -> str:
     """Horizontal bars, a block for each row; None is no bar. The shortest bar of the chart still shows."""
-    from math import log10
-
     values = [value for row in rows.values() for value in row.values() if value]
     low, high = log10(min(values)) - 0.3, log10(max(values))
     names = list(next(iter(rows.values())))
@@ -91,5 +90,5 @@ def bars(title: str, rows: Mapping[str, Mapping[str, float | None]], show: Calla
                 out.append(f'<rect x="{LEFT}" y="{top}" width="{wide:.0f}" height="11" fill="{COLOURS[number]}"/>')
                 out.append(f'<text x="{LEFT + wide + 4:.0f}" y="{top + 9}" font-size="9.5">{show(value)}</text>')
             else:
-                out.append(f'<text x="{LEFT + 4}" y="{top + 9}" font-size="9.5">–</text>')
+                out.append(f'<text x="{LEFT + 4}" y="{top + 9}" font-size="9.5">-</text>')
     return "\n".join([*out, "</svg>\n"])

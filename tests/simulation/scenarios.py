@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from simulation.upstreams import Behaviour, dead, failing, fine, flapping, slow, storming
 
 RATE: Final = 100.0
-"""Requests per second, at all workers together: a fifth of what five upstreams can do."""
+"""Requests per second, at all workers together: about a quarter of what five upstreams can do."""
 SPREAD: Final = 0.5
 """Sigma of the logarithm of a request's size."""
 
@@ -26,7 +26,7 @@ def steadily(now: float) -> float:
 
 
 def bursting(now: float) -> float:
-    """Ten times the rate for two of twenty seconds: as much as the upstreams can do."""
+    """Ten times the rate for two of twenty seconds: nearly three times what the upstreams can do."""
     return RATE * 10 if now % 20 >= 18 else RATE
 
 

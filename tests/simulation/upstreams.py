@@ -70,12 +70,16 @@ class Upstream:
         self.healthy = behaviour is fine
         self.inflight = 0
         self.asked = 0
+        self.heard: Callable[[str], None] | None = None
+        """Is told of every call."""
         self._behaviour = behaviour
         self._draw = Random(f"{seed} {name}").random
 
     def take(self, now: float, size: float) -> tuple[float, e.LiteLLMError | None]:
         """A call begins: (how long it will take, how it will end). `leave` follows when it has ended."""
         self.asked += 1
+        if self.heard is not None:
+            self.heard(self.name)
         trouble = self._behaviour(now, self._draw())
         load, self.inflight = self.inflight, self.inflight + 1
         if trouble.error is not None:
