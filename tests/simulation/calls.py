@@ -148,9 +148,18 @@ class Calling:
         if step is None or now + step.pause >= self.until or (step.again and not worker.budget(name).spend(now)):
             self.give_up(error)
         elif step.pause:
-            worker.world.later(step.pause, self.attempt, step.deployment)
+            worker.world.later(step.pause, self.again, error)
         else:
             self.attempt(step.deployment)
+
+    def again(self, error: e.LiteLLMError) -> None:
+        """After a pause, in which much may have changed."""
+        worker = self.worker
+        chosen = choose(self.group, worker.routing.strategy, worker.world.now, worker.draw())
+        if chosen is None:
+            self.give_up(error)
+        else:
+            self.attempt(chosen)
 
     def give_up(self, error: e.LiteLLMError) -> None:
         worker = self.worker
