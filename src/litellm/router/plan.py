@@ -62,7 +62,7 @@ class Attempt(NamedTuple):
     deployment: Deployment
     pause: float = 0.0
     again: bool = False
-    """The deployment has failed this call before: the retry budget pays for it."""
+    """The retry budget pays for it: the deployment has failed this call before, or has not answered since it rested."""
 
 
 def choose(group: Sequence[Deployment], strategy: Strategy, now: float, draw: float) -> Deployment | None:
@@ -114,7 +114,7 @@ def next_attempt(
     fresh = [deployment for deployment in group if deployment.id not in failed]
     chosen = choose(fresh, strategy, now, draw) if fresh else None
     if chosen is not None:
-        return Attempt(chosen)
+        return Attempt(chosen, again=chosen.state is not None and chosen.state.strikes > 0)
     if not error.retryable or (fallbacks and error.status_code == 429):
         return None
     chosen = choose(group, strategy, now, draw)
