@@ -4,6 +4,7 @@
 #   make test     run every test            make quick    only the fast ones
 #   make check    ruff, pyright, the import floors, the architecture tests
 #   make bench    print the table of figures; ARGS=--peers adds LiteLLM from the package index
+#   make simulate every routing strategy through bad days; writes the tables of docs/routing.md
 #   make soak     the fuzzers and the long-running tests at full length
 #   make lock     write requirements/*.txt again from requirements/*.in and pyproject.toml
 #   make clean    remove .venv and every cache
@@ -21,10 +22,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 CONFIG ?= examples/quickstart.yaml
 ARGS ?=
 
-.PHONY: help serve test quick check bench soak lock clean
+.PHONY: help serve test quick check bench simulate soak lock clean
 
 help:
-	@sed -n '3,9s/^# *//p' Makefile
+	@sed -n '3,10s/^# *//p' Makefile
 
 serve: $(VENV)/.proxy
 	@exec $(BIN)/litellm --config $(CONFIG) $(ARGS)
@@ -43,6 +44,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+simulate: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
 
 soak: $(VENV)/.dev
 	SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)

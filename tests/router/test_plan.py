@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from litellm import exceptions as e
 from litellm.router.deployments import Deployment
+from litellm.router.health import State
 from litellm.router.plan import FIRST_PAUSE, LONGEST_PAUSE, Failure, RetryPolicy, next_attempt
 from litellm.router.strategies import simple_shuffle
 from litellm.types.calls import Target
@@ -137,3 +138,13 @@ def test_the_least_pause_is_the_policys() -> None:
     group = group_of(1)
     attempt = next_attempt(group, [failure(group[0], limited("1"))], RetryPolicy(2, retry_after=3), 0.5)
     assert attempt is not None and attempt.pause == 3
+
+
+def test_the_budget_pays_for_a_retry_where_nobody_is_known_to_be_well() -> None:
+    one, two = group_of(2)
+    two.state = State()
+    attempt = next_attempt([one, two], [failure(one)], RetryPolicy(), 0.5, 1.0)
+    assert attempt is not None and (attempt.deployment, attempt.again) == (two, False)
+    two.state.rest(0.0, 1.0)
+    attempt = next_attempt([one, two], [failure(one)], RetryPolicy(), 0.5, 1.0)
+    assert attempt is not None and (attempt.deployment, attempt.again) == (two, True)

@@ -7,6 +7,7 @@ with more literal text before its `*`.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -101,6 +102,15 @@ class Deployment:
     _stream_target: Target | None = field(default=None, repr=False)
 
 
+class Group(tuple[Deployment, ...]):
+    """The deployments of one name, and what does not change about them."""
+
+    @cached_property
+    def alike(self) -> bool:
+        """Nothing but their states tells them apart, so that a part of them stands for all."""
+        return len({(one.order, one.weight, one.rpm, one.tpm, one.cost) for one in self}) < 2
+
+
 class Deployments:
     """An immutable index of deployments by model name."""
 
@@ -110,7 +120,7 @@ class Deployments:
             groups.setdefault(deployment.model_name, []).append(deployment)
         self.all = tuple(deployments)
         self.names = tuple(groups)
-        self._exact = {name: tuple(group) for name, group in groups.items() if "*" not in name}
+        self._exact = {name: Group(group) for name, group in groups.items() if "*" not in name}
         wild = ((name, tuple(group)) for name, group in groups.items() if "*" in name)
         self._wild = sorted(wild, key=lambda item: -len(item[0].partition("*")[0]))
         self._expanded: OrderedDict[str, tuple[Deployment, ...]] = OrderedDict()
@@ -131,7 +141,7 @@ class Deployments:
             before, _, after = pattern.partition("*")
             if len(model) >= len(pattern) and model.startswith(before) and model.endswith(after):
                 matched = model[len(before) : len(model) - len(after)]
-                made = tuple(_concrete(deployment, matched) for deployment in group)
+                made = Group(_concrete(deployment, matched) for deployment in group)
                 self._expanded[model] = made
                 if len(self._expanded) > MAX_EXPANDED:
                     self._expanded.popitem(last=False)

@@ -25,7 +25,8 @@ LONGEST_REST: Final = 60.0
 """Seconds: a deployment that fails its probe rests twice as long as before, up to this."""
 _AT_ONCE: Final = frozenset({401, 403, 404, 429})
 _SMOOTHING: Final = 0.3  # how much the newest latency counts
-_DECAY: Final = 10.0  # seconds after which a peak has lost most of its weight
+_DECAY: Final = 30.0  # seconds after which a latency that nothing has confirmed counts half
+_UNKNOWN: Final = 1e6  # seconds: more than any latency that was seen
 
 FAILS: Final[tuple[tuple[type[e.LiteLLMError], str], ...]] = (
     (e.ContentPolicyViolationError, "ContentPolicyViolationError"),
@@ -135,9 +136,10 @@ class State:
         self.seen_at = now
 
     def expected(self, now: float) -> float:
-        """Seconds that another call would take here: the recent latency, forgotten with time, times the queue."""
+        """Seconds that another call would take here: the recent latency, forgotten with time, times the queue. Of one
+        that has not answered yet, a single call finds out."""
         if self.latency is None:
-            return 0.0
+            return _UNKNOWN * self.inflight
         return self.latency * _DECAY / (_DECAY + now - self.seen_at) * (self.inflight + 1)
 
     def rest(self, now: float, seconds: float) -> None:

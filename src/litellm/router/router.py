@@ -164,13 +164,17 @@ class Router:
                 raise _last(failures, policy)
             if step.again and budget is not None and not budget.spend(now):
                 raise _last(failures, policy)
+            chosen = step.deployment
             if step.pause:
                 await asyncio.sleep(step.pause)
+                chosen = choose(group, strategy, self._clock(), random())  # it may be full by now, or rest
+                if chosen is None:
+                    raise _last(failures, policy)
             try:
-                result = await self._attempt(ask, step.deployment, attempt, len(group) == 1, until)
-                return Served(result, step.deployment, len(failures))
+                result = await self._attempt(ask, chosen, attempt, len(group) == 1, until)
+                return Served(result, chosen, len(failures))
             except e.LiteLLMError as error:
-                failures.append(Failure(step.deployment, error))
+                failures.append(Failure(chosen, error))
 
     async def _attempt(
         self,
