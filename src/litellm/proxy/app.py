@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine
-from litellm.proxy import errors, headers, logs, place, probes, routing
+from litellm.proxy import errors, explaining, headers, logs, place, probes, routing
 from litellm.proxy.admin import roles
 from litellm.proxy.admin.loading import Admin
 from litellm.proxy.auth import UnknownKey
@@ -33,6 +33,7 @@ from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import StartError, Worker
 from litellm.proxy.snapshot import Snapshot, build
 from litellm.proxy.stock import EMPTY, LeftOut, Stock
+from litellm.router.explain import Trace
 from litellm.router.health import Health
 from litellm.transport.choice import transport_for
 
@@ -188,6 +189,8 @@ class Gateway:
         try:
             route = inference(exchange.path)
             if route is not None and exchange.method == "POST":
+                if self._debug or explaining.HEADER in exchange.fields or route.explains:
+                    exchange.trace = Trace()
                 streaming = await self._begun(exchange, route)  # nothing here may hold the snapshot: a stream is long
                 if streaming is not None:
                     await streaming()
@@ -209,6 +212,8 @@ class Gateway:
                 _label(exchange.path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
                 exchange.overhead_seconds,
             )  # fmt: skip
+            if exchange.trace is not None:
+                explaining.log(exchange)
             if self._debug:
                 _log.debug(
                     "%s %s: %d after %.3f s, upstream %.3f s, model %r, call %s",
@@ -287,6 +292,8 @@ def _refuse(exchange: Exchange, error: Exception) -> None:
     if exchange.charge is not None:
         exchange.charge.failed(error)
     hints = b"".join(headers.line(name, value) for name, value in errors.headers_of(error))
+    if exchange.trace is not None:
+        hints += explaining.line(exchange)
     exchange.answer(errors.status_of(error), headers.of_error(exchange) + hints, errors.encoded(error))
 
 

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, clientside, headers, prices, routing
+from litellm.proxy import body, clientside, explaining, headers, prices, routing
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
@@ -46,6 +46,8 @@ class Route:
     op: Op
     path: str
     model: str | None = None
+    explains: bool = False
+    """Nothing is called: the answer is what would have been."""
 
 
 # Headers that say what a body may say too (litellm-contract 1b.6).
@@ -76,6 +78,8 @@ async def serve(
         named = None
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, ours = read.ask, read.ours
+    if exchange.trace is not None:
+        ask.trace, exchange.trace.admin = exchange.trace, identity.is_admin
     asked = ask.model
     group = _group(snapshot, exchange, ask, identity, route)
     exchange.model = group[0].model_name
@@ -86,9 +90,10 @@ async def serve(
         ask.fallbacks = _fallbacks(snapshot, ours, identity)
         group = clientside.applied(ours, group, ask.stream)
     if snapshot.router.falls_back(ask):
-        tags = () if snapshot.any_tag is None else _wanted(exchange, ask, identity).tags
-        ask.fit = partial(_fit, snapshot.any_tag, tags, ours, ask.stream)  # of the ask itself would be a cycle
+        ask.fit = _fitting(snapshot, exchange, ask, identity, ours)
     retries = clientside.retries(ours) if ours else None
+    if route.explains:
+        return explaining.answer(snapshot, exchange, identity, ask, group)
     if books is not None:
         reach = snapshot.router.reachable(group, ask.fallbacks)
         wanted = _wanted(exchange, ask, identity)
@@ -101,13 +106,17 @@ async def serve(
     if ask.stream:
         opening = router.stream(ask, group, retries)
         streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
-        make = Splicer if exchange.kept is None else exchange.kept.splicer
-        splicer = make(asked, read.usage_wanted, streamed.result.decode)
+        splicer = _splicer(exchange, asked, read.usage_wanted, streamed)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
     sending = router.send(ask, group, retries)
     served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
     await _answer(exchange, served, asked, metrics)
     return None
+
+
+def _splicer(exchange: Exchange, asked: str, usage_wanted: bool, streamed: Served[EventStream]) -> Splicer:
+    make = Splicer if exchange.kept is None else exchange.kept.splicer
+    return make(asked, usage_wanted, streamed.result.decode)
 
 
 async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
@@ -133,6 +142,8 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     if exchange.passage is not None:
         wire, lines = await exchange.passage.answered(wire)
         costs += lines
+    if exchange.trace is not None:
+        costs += explaining.line(exchange)
     body = orjson.dumps(wire)
     if exchange.kept is not None:
         exchange.kept.answered(body)
@@ -156,6 +167,8 @@ async def _stream(
         except BaseException:  # nobody else has the stream yet
             stream.close()
             raise
+    if exchange.trace is not None:
+        lines += explaining.line(exchange)
     fields = headers.of_call(headers.SSE, exchange, served, stream.headers, perf_counter(), lines)
     try:
         relay = Relay if passage is None or not passage.on_streams else _filtered(passage)
@@ -220,6 +233,12 @@ def _fallbacks(snapshot: Snapshot, ours: Json, identity: Identity) -> tuple[str,
     return models
 
 
+def _fitting(snapshot: Snapshot, exchange: Exchange, ask: Ask, identity: Identity, ours: Json) -> Callable[..., Any]:
+    """For `Ask.fit`. What it holds is not the ask itself: that would be a cycle."""
+    tags = () if snapshot.any_tag is None else _wanted(exchange, ask, identity).tags
+    return partial(_fit, snapshot.any_tag, tags, ours, ask.stream)
+
+
 def _fit(
     any_tag: bool | None, tags: tuple[str, ...], ours: Json, stream: bool, group: tuple[Deployment, ...]
 ) -> tuple[Deployment, ...]:
@@ -251,6 +270,8 @@ def _tagged(
     """The group's deployments for the request's tags. Raises ProxyError 401, as LiteLLM does, if there are none."""
     tags = _wanted(exchange, ask, identity).tags
     fitting = routing.tagged(group, tags, snapshot.any_tag is True)
+    if exchange.trace is not None:
+        exchange.trace.filtered(group, fitting, f"not for a request with tags {list(tags)}")
     if not fitting:
         text = f"No deployments available for model={ask.model} with tags {list(tags)}"
         raise ProxyError(401, text, "auth_error", param="tags")

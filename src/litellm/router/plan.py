@@ -63,20 +63,27 @@ class Attempt(NamedTuple):
 
 
 def choose(group: Sequence[Deployment], strategy: Strategy, now: float, draw: float) -> Deployment | None:
-    """Whom to ask of those that take calls, the lowest `order` first; None if nobody does.
+    """Whom to ask of those that take calls; None if nobody does."""
+    found = candidates(group, now)
+    return strategy(found, now, draw) if found else None
+
+
+def candidates(group: Sequence[Deployment], now: float) -> Sequence[Deployment]:
+    """Those that the strategy chooses from: of those that take calls, the ones of the lowest `order`.
 
     A deployment whose rest is over is tried by one call, at once; while that is under way, and if nobody else can
     serve, it is asked all the same.
     """
     calm = [one for one in group if (s := one.state) is None or (s.open_at <= now and not s.strikes)]
     if len(calm) == len(group):
-        return strategy(_lowest(calm), now, draw)
+        return _lowest(calm)
     tried = [one for one in group if (s := one.state) is not None and s.open_at <= now and s.strikes]
     probes = [one for one in tried if one.state is not None and not one.state.probing]
     if not calm:
-        return strategy(_lowest(probes or tried), now, draw) if tried else None
+        return _lowest(probes or tried) if tried else []
     lowest = _lowest([*calm, *probes])
-    return next((one for one in probes if one in lowest), None) or strategy(_lowest(calm), now, draw)
+    probe = next((one for one in probes if one in lowest), None)
+    return _lowest(calm) if probe is None else [probe]
 
 
 def wait(group: Sequence[Deployment], now: float) -> float:

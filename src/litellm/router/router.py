@@ -68,7 +68,7 @@ class Router:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
         RouterRateLimitError if no deployment of the group takes calls."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded:
+        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None:
             return await self._routed(ask, group, self._engine.send, [], num_retries)
         try:
             return Served(await self._engine.send(deployment.call(ask)), deployment)
@@ -80,7 +80,7 @@ class Router:
     ) -> Served[EventStream]:
         """As `send`; a stream whose first event has come is never tried again."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded:
+        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None:
             return await self._routed(ask, group, self._open, [], num_retries)
         try:
             return Served(await self._open(deployment.call(ask)), deployment)
@@ -119,7 +119,10 @@ class Router:
             for number, name in enumerate(names, 1):
                 other = self.deployments.group(name)
                 if other and ask.fit is not None:
-                    other = ask.fit(other)
+                    fitting = ask.fit(other)
+                    if ask.trace is not None:
+                        ask.trace.filtered(other, fitting, "not for this caller's tags, or for what it brings along")
+                    other = fitting
                 if not other:
                     continue
                 if until is not None and self._clock() >= until:
@@ -149,6 +152,8 @@ class Router:
             budget.earn()
         if not failures:
             chosen = choose(group, strategy, now, random())
+            if ask.trace is not None:
+                ask.trace.chose(group, strategy, now, chosen)
             if chosen is None:
                 raise _refused_by_all(name, wait(group, now))
             try:
@@ -164,6 +169,9 @@ class Router:
                 raise _last(failures, policy)
             if step.again and budget is not None and not budget.spend(now):
                 raise _last(failures, policy)
+            if ask.trace is not None:
+                tried = () if step.again else {failure.deployment.id for failure in failures}
+                ask.trace.chose(group, strategy, now, step.deployment, tried, step.pause)
             if step.pause:
                 await asyncio.sleep(step.pause)
             try:
@@ -182,7 +190,11 @@ class Router:
     ) -> T:
         """One attempt, and what its deployment's state learns of it."""
         call = deployment.call(ask)
-        sending = attempt(call) if until is None else _in_time(attempt(call), until - self._clock(), deployment)
+        sending: Awaitable[T] = attempt(call)
+        if until is not None:
+            sending = _in_time(sending, until - self._clock(), deployment)
+        if ask.trace is not None:
+            sending = ask.trace.timed(sending, deployment, self._clock)
         state = deployment.state
         if state is None:
             return await sending

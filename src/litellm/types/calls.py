@@ -40,6 +40,8 @@ class Ask:
     metadata: Json | None = None
     fallbacks: tuple[str, ...] | None = None
     """Model groups that the caller wants asked if its own fails; empty: none, not even the config's."""
+    trace: Any = field(default=None, repr=False)
+    """The `router.explain.Trace` that is told where the call goes and why; None if nobody wants to know."""
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
 
