@@ -136,6 +136,6 @@ def test_a_key_sees_its_own_groups_and_no_address(gateway: Gateway, shared_upstr
 def test_the_log_has_it(gateway: Gateway) -> None:
     explained = call(gateway, "pair").headers["x-litellm-call-id"]
     failed = call(gateway, "lost", explain=None).headers["x-litellm-call-id"]
-    wait_until(lambda: f"INFO litellm.proxy: call {explained}: 200, explained: {{" in gateway.log)
-    wait_until(lambda: f"DEBUG litellm.proxy: call {failed}: 503, explained: {{" in gateway.log)
+    assert wait_until(lambda: f"INFO litellm.proxy: call {explained}: 200, explained: {{" in gateway.log)
+    assert wait_until(lambda: f"DEBUG litellm.proxy: call {failed}: 503, explained: {{" in gateway.log)
     assert "sk-hidden" not in gateway.log

@@ -40,6 +40,7 @@ from litellm.transport.choice import transport_for
 if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
+    from litellm.router.affinity import Affinity
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -65,6 +66,7 @@ class Gateway:
         self.warm = self._admin.warm
         self._stock = EMPTY
         self._reported: tuple[LeftOut, ...] = ()
+        self._affinity: Affinity | None = None
         self._cache: Cache | None = None
         self._replaced: list[Cache] = []  # requests in flight may still ask them
         self.snapshot: Snapshot = self._whole(build(source.load(), self.engine, os.environ))
@@ -120,9 +122,22 @@ class Gateway:
 
     def _whole(self, snapshot: Snapshot) -> Snapshot:
         """With what outlives a reload. Nothing of that is touched before all that may fail is done."""
-        snapshot = self._with_cache(snapshot)
+        snapshot = self._sticking(self._with_cache(snapshot))
         routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health)
         return snapshot
+
+    def _sticking(self, snapshot: Snapshot) -> Snapshot:
+        """With what keeps calls together on one deployment, if the config wants that. Its memory outlives a reload."""
+        given = snapshot.config.router_settings
+        if not given.optional_pre_call_checks:
+            return snapshot
+        from litellm.proxy.sticking import CHECKS, Sticking
+        from litellm.router.affinity import Affinity
+
+        self._affinity = self._affinity or Affinity()
+        checks = CHECKS.intersection(given.optional_pre_call_checks)
+        sticking = Sticking(self._affinity, checks, given.deployment_affinity_ttl_seconds)
+        return replace(snapshot, sticking=sticking if checks else None)
 
     def _with_cache(self, snapshot: Snapshot) -> Snapshot:
         """The cache that is there, or another if its settings have changed. Without one its code is not loaded."""

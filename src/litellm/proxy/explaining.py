@@ -71,7 +71,12 @@ def answer(
     """What would happen to a call now: the choice in its group, and in each that it could fall back to and may use."""
     router, trace, now = snapshot.router, exchange.trace or Trace(), monotonic()
     strategy = router.routing.strategy
-    trace.chose(group, strategy, now, choose(group, strategy, now, random()))
+
+    def chose(model: str, among: tuple[Deployment, ...]) -> None:
+        how = strategy if ask.bond is None else ask.bond.over(strategy, model, now)
+        trace.chose(among, how, now, choose(among, how, now, random()))
+
+    chose(ask.model, group)
     for name in router.fallbacks.reachable(group[0].model_name, ask.fallbacks):
         other = router.deployments.group(name)
         if not other or identity.access.refusing(name) is not None:
@@ -79,7 +84,7 @@ def answer(
         fitting = ask.fit(other) if ask.fit is not None else other
         trace.filtered(other, fitting, "not for this caller's tags, or for what it brings along")
         if fitting:
-            trace.chose(fitting, strategy, now, choose(fitting, strategy, now, random()))
+            chose(name, fitting)
     first, *others = trace.view()["steps"]
     chosen = [row["model_id"] for row in first["candidates"] if row["verdict"] == "chosen"]
     told: Json = {**first, "chosen": chosen[0] if chosen else None, "fallbacks": others}

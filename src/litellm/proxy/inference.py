@@ -92,6 +92,8 @@ async def serve(
     if snapshot.router.falls_back(ask):
         ask.fit = _fitting(snapshot, exchange, ask, identity, ours)
     retries = clientside.retries(ours) if ours else None
+    if snapshot.sticking is not None:
+        ask.bond = snapshot.sticking.bond(exchange, identity, ask, ours)
     if route.explains:
         return explaining.answer(snapshot, exchange, identity, ask, group)
     if books is not None:

@@ -30,6 +30,7 @@ from litellm.types.calls import Json, Target
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
     from litellm.proxy.cached import Cache
     from litellm.proxy.hooks import Hooks
+    from litellm.proxy.sticking import Sticking
 
 DEFAULT_COMMIT_SECONDS: Final = 15.0
 DEFAULT_MAX_BODY_MB: Final = 100
@@ -61,6 +62,8 @@ class Snapshot:
     any_tag: bool | None = None
     """Requests with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
     cache: "Cache | None" = None
+    sticking: "Sticking | None" = None
+    """What keeps calls together, if anything does."""
 
 
 def build(

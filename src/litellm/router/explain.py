@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Final, TypeVar
 
 from litellm.exceptions import LiteLLMError
+from litellm.router.affinity import Preferring
 from litellm.router.deployments import Deployment
 from litellm.router.plan import candidates
 from litellm.router.strategies import STRATEGIES, Strategy
@@ -31,8 +32,8 @@ class Trace:
     def __init__(self, admin: bool = False) -> None:
         self.admin = admin
         self.steps: list[Json] = []
-        """{model_group, strategy, candidates: [...], pause_ms, attempt: {model_id, status, ms, error}}, the last two
-        if there was one."""
+        """{model_group, strategy, candidates: [...], affinity, pause_ms, attempt: {model_id, status, ms, error}}, the
+        last three if there was one. `affinity` is the id of whom the call's session or prompt would go to."""
         self._filtered: list[Json] = []
 
     def filtered(self, group: Sequence[Deployment], fitting: Collection[Deployment], why: str) -> None:
@@ -50,6 +51,9 @@ class Trace:
         pause: float = 0.0,
     ) -> None:
         """A choice among the deployments of a group that are not `failed` (ids)."""
+        preferred = None
+        if isinstance(strategy, Preferring):
+            strategy, preferred = strategy.otherwise, strategy.id
         fresh = [one for one in group if one.id not in failed]
         rows = explain(fresh, strategy, now, chosen)
         rows += [_row(one, SKIPPED, FAILED) for one in group if one.id in failed]
@@ -58,6 +62,8 @@ class Trace:
             "strategy": _NAMES.get(strategy),
             "candidates": rows + self._filtered,
         }
+        if preferred is not None:
+            step["affinity"] = preferred
         if pause:
             step["pause_ms"] = round(pause * 1000, 1)
         self.steps.append(step)

@@ -147,6 +147,8 @@ class Router:
         """One group's part: its deployments, one after another. `failures` are those of this call so far."""
         strategy, now = self.routing.strategy, self._clock()
         name = group[0].model_name
+        if ask.bond is not None:
+            strategy = ask.bond.over(strategy, ask.model, now)
         budget = self._budget(name, now)
         if budget is not None:
             budget.earn()
@@ -205,6 +207,8 @@ class Router:
             result = await sending
             now = self._clock()
             state.answered(now, now - began)
+            if ask.bond is not None:
+                ask.bond.served(ask.model, deployment, now)
             if isinstance(result, EventStream):
                 result.on_close, streamed = state.ended, True
             return result

@@ -42,6 +42,8 @@ class Ask:
     """Model groups that the caller wants asked if its own fails; empty: none, not even the config's."""
     trace: Any = field(default=None, repr=False)
     """The `router.explain.Trace` that is told where the call goes and why; None if nobody wants to know."""
+    bond: Any = field(default=None, repr=False)
+    """The `router.affinity.Bond` that says which deployment is preferred; None if none is."""
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
 
