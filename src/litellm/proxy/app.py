@@ -40,6 +40,7 @@ from litellm.transport.choice import transport_for
 if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
+    from litellm.proxy.checking import Checks
     from litellm.router.affinity import Affinity
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
@@ -73,6 +74,9 @@ class Gateway:
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
+        self.checks: Checks | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self._check()
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
         self._beat()
 
@@ -101,6 +105,7 @@ class Gateway:
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
         self._take(self._source.load(), self.snapshot.version + 1)
+        self._check()
         self.guard.trust(self.snapshot.config.general_settings.trusted_proxies)
         if self.books is not None:
             self.books.reconfigure(self.snapshot.config)
@@ -169,6 +174,18 @@ class Gateway:
         except UnknownKey as unknown:
             return await self.guard.unknown(unknown, client, headers, keys)
 
+    def _check(self) -> None:
+        """Begins with the checks in the background, or ends them, as the config says."""
+        wanted = bool(self.snapshot.config.general_settings.background_health_checks)
+        if wanted and self.checks is None:
+            from litellm.proxy.checking import Checks
+
+            self.checks = Checks(self)
+            self._checking = asyncio.get_running_loop().create_task(self.checks.run())
+        elif not wanted and self._checking is not None:
+            self._checking.cancel()
+            self.checks = self._checking = None
+
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
         loop = asyncio.get_running_loop()
@@ -189,6 +206,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         self._beating.cancel()
+        if self._checking is not None:
+            self._checking.cancel()
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()

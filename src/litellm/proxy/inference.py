@@ -77,9 +77,7 @@ async def serve(
         raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
         named = None
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
-    ask, ours = read.ask, read.ours
-    if exchange.trace is not None:
-        ask.trace, exchange.trace.admin = exchange.trace, identity.is_admin
+    ask, ours, retries = read.ask, read.ours, None
     asked = ask.model
     group = _group(snapshot, exchange, ask, identity, route)
     exchange.model = group[0].model_name
@@ -89,9 +87,9 @@ async def serve(
         clientside.refuse(ours, group)
         ask.fallbacks = _fallbacks(snapshot, ours, identity)
         group = clientside.applied(ours, group, ask.stream)
+        retries = clientside.retries(ours)
     if snapshot.router.falls_back(ask):
         ask.fit = _fitting(snapshot, exchange, ask, identity, ours)
-    retries = clientside.retries(ours) if ours else None
     if snapshot.sticking is not None:
         ask.bond = snapshot.sticking.bond(exchange, identity, ask, ours)
     if route.explains:
@@ -210,6 +208,8 @@ def _group(
 ) -> tuple[Deployment, ...]:
     """The deployments that may serve an ask; its model's alias is put in its place. Raises ProxyError 400, 401, 403."""
     asked = ask.model
+    if exchange.trace is not None:
+        ask.trace, exchange.trace.admin = exchange.trace, identity.is_admin
     if identity is MASTER:
         ask.model = snapshot.aliases.get(asked, asked)
     else:
