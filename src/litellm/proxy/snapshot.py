@@ -59,6 +59,8 @@ class Snapshot:
     hooks: "Hooks | None" = None
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Other names of model groups."""
+    hidden: frozenset[str] = frozenset()
+    """Those of them that are not listed."""
     any_tag: bool | None = None
     """Requests with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
     cache: "Cache | None" = None
@@ -91,6 +93,7 @@ def build(
         left_out=left_out,
         hooks=_callbacks().hooks(config) if config.litellm_settings.names_callbacks else None,
         aliases=routing.aliases_of(config),
+        hidden=routing.hidden_of(config),
         any_tag=given.tag_filtering_match_any is not False if given.enable_tag_filtering else None,
     )
 

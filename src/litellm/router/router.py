@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from litellm import exceptions as e
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
+from litellm.router import mocking
 from litellm.router.budget import RetryBudget
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
@@ -68,7 +69,7 @@ class Router:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
         RouterRateLimitError if no deployment of the group takes calls."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None:
+        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None or ask.failing:
             return await self._routed(ask, group, self._engine.send, [], num_retries)
         try:
             return Served(await self._engine.send(deployment.call(ask)), deployment)
@@ -80,7 +81,7 @@ class Router:
     ) -> Served[EventStream]:
         """As `send`; a stream whose first event has come is never tried again."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None:
+        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None or ask.failing:
             return await self._routed(ask, group, self._open, [], num_retries)
         try:
             return Served(await self._open(deployment.call(ask)), deployment)
@@ -113,6 +114,8 @@ class Router:
         total = self.routing.total_seconds
         until = None if total is None else self._clock() + total
         try:
+            if ask.failing is not None:
+                raise mocking.failure(ask.failing, group[0].model_name)
             return await self._within(ask, group, attempt, failures, num_retries, until)
         except e.LiteLLMError as error:
             names = self.fallbacks.after(group[0].model_name, error, ask.fallbacks)
@@ -127,8 +130,9 @@ class Router:
                     continue
                 if until is not None and self._clock() >= until:
                     break
+                turned = replace(ask, model=name, failing=None)
                 try:
-                    served = await self._within(replace(ask, model=name), other, attempt, [], num_retries, until)
+                    served = await self._within(turned, other, attempt, [], num_retries, until)
                 except e.LiteLLMError:
                     continue
                 served.fallbacks = number

@@ -44,6 +44,8 @@ class Ask:
     """The `router.explain.Trace` that is told where the call goes and why; None if nobody wants to know."""
     bond: Any = field(default=None, repr=False)
     """The `router.affinity.Bond` that says which deployment is preferred; None if none is."""
+    failing: str | None = None
+    """The flag of `router.mocking` by which the call is to fail in its own group; None: it is not."""
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
 
