@@ -19,6 +19,7 @@ LONG_FUNCTIONS = {
     "sdk/main.py::acompletion": "one line per documented parameter",
 }
 BROAD = {
+    "proxy/checking.py": "checks in the background go on, whatever one round of them met",
     "proxy/limits/redis.py": "the sign of life goes on, whatever one of them met",
     "engine/custom.py": "a user's own provider may raise anything: the caller gets one of our errors",
     "proxy/keys/book.py": "the feed of keys must go on: if it ended, revoked ones would go on working",

@@ -160,3 +160,47 @@ def test_a_reload_keeps_what_has_been_counted_and_one_that_fails_changes_no_limi
         gateway.config_file.write_text(text(1000))
         gateway.signal(signal.SIGHUP)
         assert wait_until(lambda: ask(gateway, "m")[0] == 200, 30)
+
+
+MOCKED = """
+model_list:
+  - {{model_name: own, litellm_params: {{model: openai/own, api_base: {base}, api_key: k}}}}
+  - {{model_name: other, litellm_params: {{model: openai/other, api_base: {base}, api_key: k}}, model_info: {{id: other}}}}
+  - {{model_name: larger, litellm_params: {{model: openai/larger, api_base: {base}, api_key: k}}, model_info: {{id: larger}}}}
+  - {{model_name: milder, litellm_params: {{model: openai/milder, api_base: {base}, api_key: k}}, model_info: {{id: milder}}}}
+router_settings:
+  fallbacks: [{{own: [other]}}]
+  context_window_fallbacks: [{{own: [larger]}}]
+  content_policy_fallbacks: [{{own: [milder]}}]
+  model_group_alias: {{nickname: own, secret: {{model: other, hidden: true}}, lost: nowhere}}
+general_settings: {{master_key: {key}}}
+"""  # noqa: E501
+
+
+def test_failures_on_request_and_aliases_in_the_list(upstream: UpstreamThread, tmp_path: Path) -> None:
+    with Gateway(MOCKED.format(base=upstream.base_url, key=MASTER_KEY), tmp_path) as gateway:
+        for flag, served in (
+            ("mock_testing_fallbacks", "other"),
+            ("mock_testing_context_fallbacks", "larger"),
+            ("mock_testing_content_policy_fallbacks", "milder"),
+            ("mock_testing_rate_limit_error", "other"),
+        ):
+            for stream in (False, True):
+                status, headers, _ = ask(gateway, "own", stream=stream, **{flag: True})
+                assert (status, headers["x-litellm-model-id"]) == (200, served)
+        assert ask(gateway, "own", mock_testing_rate_limit_error=True, disable_fallbacks=True)[0] == 429
+        assert ask(gateway, "other", mock_testing_fallbacks=True)[0] == 500
+        assert ask(gateway, "own", mock_testing_fallbacks="yes")[0] == 400
+        assert "own" not in {request.model for request in upstream.requests}
+        assert not any("mock" in str(request.json) for request in upstream.requests)
+
+        def models(key: str) -> list[str]:
+            got = httpx.get(gateway.origin + "/v1/models", headers={"Authorization": f"Bearer {key}"}, timeout=60)
+            return [row["id"] for row in got.json()["data"]]
+
+        assert models(MASTER_KEY) == ["own", "other", "larger", "milder", "nickname"]
+        made = httpx.post(gateway.origin + "/key/generate", json={"models": ["own"]}, headers=gateway.headers).json()
+        assert models(made["key"]) == ["own", "nickname"]
+        for name, status in (("nickname", 200), ("secret", 200), ("lost", 404)):
+            assert httpx.get(f"{gateway.origin}/v1/models/{name}", headers=gateway.headers).status_code == status
+        assert ask(gateway, "secret")[0] == 200

@@ -8,6 +8,7 @@ import pytest
 
 import litellm
 from litellm.catalog import params
+from litellm.router.mocking import FAILURES
 from litellm.sdk import ask as ask_module
 from support.upstream import UpstreamThread
 
@@ -194,7 +195,7 @@ STEERING: dict[str, Any] = {
     "input_cost_per_second": 1e-6,
     "output_cost_per_second": 1e-6,
 }
-ELSEWHERE = {"api_base", "base_url", "api_key", "mock_response", "mock_tool_calls", "mock_timeout", "client"}
+ELSEWHERE = {"api_base", "base_url", "api_key", "mock_response", "mock_tool_calls", "mock_timeout", "client", *FAILURES}
 UNBUILT = [*sorted(params.OURS - params.BUILT - params.NOT_BUILT), "aws_region_name", "vertex_project"]
 
 

@@ -94,3 +94,18 @@ def test_a_model_list_in_the_call(upstream: UpstreamThread) -> None:
 def test_what_is_no_fallback() -> None:
     with pytest.raises(litellm.BadRequestError, match="fallbacks are names or dicts"):
         litellm.completion("openai/x", HI, fallbacks=[3], mock_response="litellm.RateLimitError", num_retries=0)
+
+
+def test_a_failure_on_request_is_the_first_models_only(upstream: UpstreamThread) -> None:
+    given = {"model": "openai/first", "fallbacks": ["openai/second"], **target(upstream)}
+    litellm.completion(**given, mock_testing_fallbacks=True)
+    assert asked(upstream) == ["second"]
+    windows = {"openai/first": "openai/larger"}
+    plain = {"model": "openai/first", **target(upstream)}
+    litellm.completion(**plain, context_window_fallback_dict=windows, mock_testing_context_fallbacks=True)
+    assert asked(upstream) == ["second", "larger"]
+    with pytest.raises(litellm.RateLimitError, match="mock_testing_rate_limit_error"):
+        litellm.completion(**plain, mock_testing_rate_limit_error=True)
+    with pytest.raises(litellm.BadRequestError, match="mock_testing_fallbacks"):
+        litellm.completion(**plain, mock_testing_fallbacks="yes")
+    assert len(upstream.requests) == 2

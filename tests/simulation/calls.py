@@ -120,9 +120,7 @@ class Calling:
             seconds, error = self.until - world.now, e.Timeout("The call's total time is over")
         world.later(seconds, self.attempted, deployment, upstream, world.now, error)
 
-    def attempted(
-        self, deployment: Deployment, upstream: Upstream, began: float, error: e.LiteLLMError | None
-    ) -> None:
+    def attempted(self, deployment: Deployment, upstream: Upstream, began: float, error: e.LiteLLMError | None) -> None:
         worker, state = self.worker, deployment.state
         assert state is not None
         now = worker.world.now

@@ -43,9 +43,7 @@ class Figures:
 def places(day: Mapping[str, Figures]) -> dict[str, float]:
     """Strategy -> its place in one scenario, from 1; equals share the mean of theirs."""
     merits = sorted(figures.merit for figures in day.values())
-    return {
-        name: merits.index(figures.merit) + (merits.count(figures.merit) + 1) / 2 for name, figures in day.items()
-    }
+    return {name: merits.index(figures.merit) + (merits.count(figures.merit) + 1) / 2 for name, figures in day.items()}
 
 
 def ranking(days: Mapping[str, Mapping[str, Figures]]) -> dict[str, float]:

@@ -50,7 +50,8 @@ BUILT: Final = frozenset(
         "additional_drop_params", "allowed_openai_params", "mock_response", "mock_tool_calls", "mock_timeout",
         "mock_delay", "litellm_call_id", "metadata", "litellm_metadata", "tags", "litellm_trace_id",
         "litellm_session_id", "no-log", "model_info", "base_model", "client", "logger_fn", "input_cost_per_token",
-        "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
+        "output_cost_per_token", "input_cost_per_second", "output_cost_per_second", "mock_testing_fallbacks",
+        "mock_testing_context_fallbacks", "mock_testing_content_policy_fallbacks", "mock_testing_rate_limit_error",
     }
 )  # fmt: skip
 """Names of ours that have an effect. Whoever uses another one in the SDK is told so, once."""
@@ -69,8 +70,7 @@ OURS: Final = (
         "prompt_label", "prompt_version", "litellm_system_prompt", "no-log", "verbose",
         "litellm_logging_obj", "proxy_server_request", "merge_reasoning_content_in_choices", "enable_prompt_caching",
         "use_chat_completions_api", "rust", "enable_json_schema_validation", "order", "weight", "rpm", "tpm",
-        "max_parallel_requests", "disable_fallbacks", "mock_testing_fallbacks", "mock_testing_context_fallbacks",
-        "mock_testing_content_policy_fallbacks", "mock_testing_rate_limit_error", "acompletion", "aembedding",
+        "max_parallel_requests", "disable_fallbacks", "acompletion", "aembedding",
         "atext_completion", "include_server_side_tool_invocations", "custom_prompt_dict",
         "litellm_params", "litellm_request_debug", "complete_response", "allowed_model_region", "priority",
     }

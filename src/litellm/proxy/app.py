@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine
-from litellm.proxy import errors, headers, logs, place, probes, routing
+from litellm.proxy import errors, explaining, headers, logs, place, probes, routing
 from litellm.proxy.admin import roles
 from litellm.proxy.admin.loading import Admin
 from litellm.proxy.auth import UnknownKey
@@ -33,13 +33,16 @@ from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import StartError, Worker
 from litellm.proxy.snapshot import Snapshot, build
 from litellm.proxy.stock import EMPTY, LeftOut, Stock
+from litellm.router.explain import Trace
 from litellm.router.health import Health
 from litellm.transport.choice import transport_for
 
 if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
+    from litellm.proxy.checking import Checks
     from litellm.proxy.rests import Rests
+    from litellm.router.affinity import Affinity
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -65,6 +68,7 @@ class Gateway:
         self.warm = self._admin.warm
         self._stock = EMPTY
         self._reported: tuple[LeftOut, ...] = ()
+        self._affinity: Affinity | None = None
         self._cache: Cache | None = None
         self._replaced: list[Cache] = []  # requests in flight may still ask them
         self.snapshot: Snapshot = self._whole(build(source.load(), self.engine, os.environ))
@@ -72,6 +76,9 @@ class Gateway:
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
         self._rests: Rests | None = None
+        self.checks: Checks | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self._check()
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
         self._beat()
 
@@ -109,6 +116,7 @@ class Gateway:
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
         self._take(self._source.load(), self.snapshot.version + 1)
+        self._check()
         self.guard.trust(self.snapshot.config.general_settings.trusted_proxies)
         if self.books is not None:
             self.books.reconfigure(self.snapshot.config)
@@ -130,9 +138,22 @@ class Gateway:
 
     def _whole(self, snapshot: Snapshot) -> Snapshot:
         """With what outlives a reload. Nothing of that is touched before all that may fail is done."""
-        snapshot = self._with_cache(snapshot)
+        snapshot = self._sticking(self._with_cache(snapshot))
         routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health)
         return snapshot
+
+    def _sticking(self, snapshot: Snapshot) -> Snapshot:
+        """With what keeps calls together on one deployment, if the config wants that. Its memory outlives a reload."""
+        given = snapshot.config.router_settings
+        if not given.optional_pre_call_checks:
+            return snapshot
+        from litellm.proxy.sticking import CHECKS, Sticking
+        from litellm.router.affinity import Affinity
+
+        self._affinity = self._affinity or Affinity()
+        checks = CHECKS.intersection(given.optional_pre_call_checks)
+        sticking = Sticking(self._affinity, checks, given.deployment_affinity_ttl_seconds)
+        return replace(snapshot, sticking=sticking if checks else None)
 
     def _with_cache(self, snapshot: Snapshot) -> Snapshot:
         """The cache that is there, or another if its settings have changed. Without one its code is not loaded."""
@@ -164,6 +185,18 @@ class Gateway:
         except UnknownKey as unknown:
             return await self.guard.unknown(unknown, client, headers, keys)
 
+    def _check(self) -> None:
+        """Begins with the checks in the background, or ends them, as the config says."""
+        wanted = bool(self.snapshot.config.general_settings.background_health_checks)
+        if wanted and self.checks is None:
+            from litellm.proxy.checking import Checks
+
+            self.checks = Checks(self)
+            self._checking = asyncio.get_running_loop().create_task(self.checks.run())
+        elif not wanted and self._checking is not None:
+            self._checking.cancel()
+            self.checks = self._checking = None
+
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
         loop = asyncio.get_running_loop()
@@ -186,6 +219,8 @@ class Gateway:
         self._beating.cancel()
         if self._rests is not None:
             await self._rests.aclose()
+        if self._checking is not None:
+            self._checking.cancel()
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
@@ -201,6 +236,8 @@ class Gateway:
         try:
             route = inference(exchange.path)
             if route is not None and exchange.method == "POST":
+                if self._debug or explaining.HEADER in exchange.fields or route.explains:
+                    exchange.trace = Trace()
                 streaming = await self._begun(exchange, route)  # nothing here may hold the snapshot: a stream is long
                 if streaming is not None:
                     await streaming()
@@ -222,6 +259,8 @@ class Gateway:
                 _label(exchange.path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
                 exchange.overhead_seconds,
             )  # fmt: skip
+            if exchange.trace is not None:
+                explaining.log(exchange)
             if self._debug:
                 _log.debug(
                     "%s %s: %d after %.3f s, upstream %.3f s, model %r, call %s",
@@ -304,6 +343,8 @@ def _refuse(exchange: Exchange, error: Exception) -> None:
     if exchange.charge is not None:
         exchange.charge.failed(error)
     hints = b"".join(headers.line(name, value) for name, value in errors.headers_of(error))
+    if exchange.trace is not None:
+        hints += explaining.line(exchange)
     exchange.answer(errors.status_of(error), headers.of_error(exchange) + hints, errors.encoded(error))
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from litellm.catalog import params as names
 from litellm.proxy.errors import ProxyError
+from litellm.router import mocking
 from litellm.types.calls import Ask, Json, Op, as_list, as_object
 
 MAX_QUOTED: Final = 200  # characters of what a caller wrote that an error repeats
@@ -94,6 +95,10 @@ def unknown_model(path: str, model: object) -> ProxyError:
 
 def _mock(ask: Ask, ours: Json) -> None:
     """An answer that the caller itself has brought along."""
+    try:
+        ask.failing = mocking.wanted(ours)
+    except ValueError as error:
+        raise ProxyError(400, f"'{error}' must be true or false", param=str(error)) from None
     calls = ours.get("mock_tool_calls")
     if calls is not None and (as_list(calls) is None or not all(isinstance(call, dict) for call in calls)):
         raise ProxyError(400, "'mock_tool_calls' must be a list of objects", param="mock_tool_calls")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # there is a charge only if there is a store, a passage only 
     from litellm.proxy.hooks import Passage
     from litellm.proxy.meter import Charge
     from litellm.proxy.spend.prompts import Kept
+    from litellm.router.explain import Trace
 
 Message = MutableMapping[str, Any]
 
@@ -50,6 +51,7 @@ class Exchange(ServerExchange):
     charge: "Charge | None" = None  # what the call costs whom, if there are books
     passage: "Passage | None" = None
     kept: "Kept | None" = None  # what it says, if that is to be kept
+    trace: "Trace | None" = None  # where it goes and why, if that is to be told
 
     def named(self) -> str:
         """Gives the exchange its id: the caller's own, or a new one."""

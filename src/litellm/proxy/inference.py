@@ -14,7 +14,7 @@ import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, clientside, headers, prices, regions, routing
+from litellm.proxy import body, clientside, explaining, headers, prices, regions, routing
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
@@ -46,6 +46,8 @@ class Route:
     op: Op
     path: str
     model: str | None = None
+    explains: bool = False
+    """Nothing is called: the answer is what would have been."""
 
 
 # Headers that say what a body may say too (litellm-contract 1b.6).
@@ -75,7 +77,7 @@ async def serve(
         raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
         named = None
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
-    ask, ours, asked = read.ask, read.ours, read.ask.model
+    ask, ours, asked, retries = read.ask, read.ours, read.ask.model, None
     group = _group(snapshot, exchange, ask, identity, route)
     wanted = _NOBODY if keys is None and snapshot.any_tag is None else _wanted(exchange, ask, identity)
     bound = regions.bound(identity, keys.customer(wanted.end_user)) if keys is not None else None
@@ -88,10 +90,14 @@ async def serve(
         clientside.refuse(ours, group)
         ask.fallbacks = _fallbacks(snapshot, ours, identity)
         group = clientside.applied(ours, group, ask.stream)
+        retries = clientside.retries(ours)
     router = snapshot.router
     if router.falls_back(ask):
         ask.fit = partial(_fit, snapshot.any_tag, wanted.tags, bound, ours, ask.stream)  # ask itself: a cycle
-    retries = clientside.retries(ours) if ours else None
+    if snapshot.sticking is not None:
+        ask.bond = snapshot.sticking.bond(exchange, identity, ask, ours)
+    if route.explains:
+        return explaining.answer(snapshot, exchange, identity, ask, group)
     if books is not None:
         reach = router.reachable(group, ask.fallbacks)
         exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach)
@@ -103,13 +109,17 @@ async def serve(
     if ask.stream:
         opening = router.stream(ask, group, retries)
         streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
-        make = Splicer if exchange.kept is None else exchange.kept.splicer
-        splicer = make(asked, read.usage_wanted, streamed.result.decode)
+        splicer = _splicer(exchange, asked, read.usage_wanted, streamed)
         return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
     sending = router.send(ask, group, retries)
     served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
     await _answer(exchange, served, asked, metrics)
     return None
+
+
+def _splicer(exchange: Exchange, asked: str, usage_wanted: bool, streamed: Served[EventStream]) -> Splicer:
+    make = Splicer if exchange.kept is None else exchange.kept.splicer
+    return make(asked, usage_wanted, streamed.result.decode)
 
 
 async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
@@ -135,6 +145,8 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     if exchange.passage is not None:
         wire, lines = await exchange.passage.answered(wire)
         costs += lines
+    if exchange.trace is not None:
+        costs += explaining.line(exchange)
     body = orjson.dumps(wire)
     if exchange.kept is not None:
         exchange.kept.answered(body)
@@ -158,6 +170,8 @@ async def _stream(
         except BaseException:  # nobody else has the stream yet
             stream.close()
             raise
+    if exchange.trace is not None:
+        lines += explaining.line(exchange)
     fields = headers.of_call(headers.SSE, exchange, served, stream.headers, perf_counter(), lines)
     try:
         relay = Relay if passage is None or not passage.on_streams else _filtered(passage)
@@ -197,6 +211,8 @@ def _group(
 ) -> tuple[Deployment, ...]:
     """The deployments that may serve an ask; its model's alias is put in its place. Raises ProxyError 400, 401, 403."""
     asked = ask.model
+    if exchange.trace is not None:
+        ask.trace, exchange.trace.admin = exchange.trace, identity.is_admin
     if identity is MASTER:
         ask.model = snapshot.aliases.get(asked, asked)
     else:
@@ -260,6 +276,8 @@ def _tagged(
     """The group's deployments for the request's tags. Raises ProxyError 401, as LiteLLM does, if there are none."""
     tags = _wanted(exchange, ask, identity).tags
     fitting = routing.tagged(group, tags, snapshot.any_tag is True)
+    if exchange.trace is not None:
+        exchange.trace.filtered(group, fitting, f"not for a request with tags {list(tags)}")
     if not fitting:
         text = f"No deployments available for model={ask.model} with tags {list(tags)}"
         raise ProxyError(401, text, "auth_error", param="tags")

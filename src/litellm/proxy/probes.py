@@ -39,13 +39,15 @@ def _ready(gateway: Serving, exchange: Exchange) -> None:
 
 
 def _models(gateway: Serving, exchange: Exchange) -> None:
-    names = exchange.identity.access.visible(listed(gateway.snapshot))
+    access, snapshot = exchange.identity.access, gateway.snapshot
+    names = [name for name, model in listed(snapshot).items() if access.refusing(model) is None]
     _json(exchange, {"data": [model_row(name) for name in names], "object": "list"})
 
 
 def _model(gateway: Serving, exchange: Exchange) -> None:
     name = exchange.path.partition("/models/")[2]
-    if exchange.identity.access.refusing(name) or not gateway.snapshot.router.deployments.group(name):
+    model = gateway.snapshot.aliases.get(name, name)
+    if exchange.identity.access.refusing(model) or not gateway.snapshot.router.deployments.group(model):
         raise ProxyError(404, f"The model '{name}' does not exist", "not_found_error", "model")
     _json(exchange, model_row(name))
 
@@ -54,9 +56,12 @@ def _metrics(gateway: Serving, exchange: Exchange) -> None:
     exchange.answer(200, headers.TEXT + headers.ALWAYS, gateway.metrics.render())
 
 
-def listed(snapshot: Snapshot) -> list[str]:
-    """The names a caller may ask for; a wildcard is none of them."""
-    return [name for name in snapshot.router.deployments.names if "*" not in name]
+def listed(snapshot: Snapshot) -> dict[str, str]:
+    """The names a caller may ask for, and the models that they stand for; a wildcard is none of them."""
+    deployments = snapshot.router.deployments
+    named = {name: name for name in deployments.names if "*" not in name}
+    aliases = {name: model for name, model in snapshot.aliases.items() if name not in snapshot.hidden}
+    return named | {name: model for name, model in aliases.items() if deployments.group(model)}
 
 
 def model_row(name: str) -> Json:

@@ -18,6 +18,8 @@ _ENDPOINTS: Final[dict[str, Op]] = {
 INFERENCE: Final[dict[str, Route]] = {
     prefix + path: Route(op, path) for prefix in ("", "/v1") for path, op in _ENDPOINTS.items()
 }
+EXPLAIN: Final = "/router/explain"
+_NAMED: Final = {**INFERENCE, EXPLAIN: Route("chat", EXPLAIN, explains=True)}
 
 PREFIXES: Final = ("/engines/", "/openai/deployments/")
 """Paths that name the model: `/engines/{model}/chat/completions`, Azure's `/openai/deployments/{model}/...`."""
@@ -27,7 +29,7 @@ PUBLIC: Final = frozenset({"/", "/openapi.json", "/health/liveliness", "/health/
 
 def inference(path: str) -> Route | None:
     """What an inference path means; None if it is not one."""
-    known = INFERENCE.get(path)
+    known = _NAMED.get(path)
     if known is not None:
         return known
     for prefix in PREFIXES:

@@ -66,6 +66,12 @@ def fallbacks_of(config: Config) -> Fallbacks:
     )
 
 
+def hidden_of(config: Config) -> frozenset[str]:
+    """Aliases that `/v1/models` does not list."""
+    given = config.router_settings.model_group_alias or {}
+    return frozenset(name for name, alias in given.items() if not isinstance(alias, str) and alias.hidden)
+
+
 def aliases_of(config: Config) -> dict[str, str]:
     given = config.router_settings.model_group_alias or {}
     return {name: alias if isinstance(alias, str) else alias.model for name, alias in given.items()}

@@ -30,6 +30,7 @@ from litellm.types.calls import Json, Target
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
     from litellm.proxy.cached import Cache
     from litellm.proxy.hooks import Hooks
+    from litellm.proxy.sticking import Sticking
 
 DEFAULT_COMMIT_SECONDS: Final = 15.0
 DEFAULT_MAX_BODY_MB: Final = 100
@@ -58,9 +59,13 @@ class Snapshot:
     hooks: "Hooks | None" = None
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Other names of model groups."""
+    hidden: frozenset[str] = frozenset()
+    """Those of them that are not listed."""
     any_tag: bool | None = None
     """Requests with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
     cache: "Cache | None" = None
+    sticking: "Sticking | None" = None
+    """What keeps calls together, if anything does."""
 
 
 def build(
@@ -88,6 +93,7 @@ def build(
         left_out=left_out,
         hooks=_callbacks().hooks(config) if config.litellm_settings.names_callbacks else None,
         aliases=routing.aliases_of(config),
+        hidden=routing.hidden_of(config),
         any_tag=given.tag_filtering_match_any is not False if given.enable_tag_filtering else None,
     )
 

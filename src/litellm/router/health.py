@@ -156,6 +156,12 @@ class State:
         self.resting_until = max(self.resting_until, now + seconds)
         self._weigh()
 
+    def recovered(self) -> None:
+        """It is known to answer: a rest ends."""
+        if self.strikes:
+            self.strikes, self.probing, self.resting_until = 0, False, 0.0
+            self._weigh()
+
     def _turn(self, now: float) -> None:
         minute = int(now // 60)
         if minute != self.minute:
@@ -223,6 +229,11 @@ class Health:
         return {id: s.resting_until - now for id, s in self._states.items() if s.resting_until > now}
 
 
+def attributable(status: int) -> bool:
+    """Is a failure with this status the deployment's, and not the request's?"""
+    return not 400 <= status < 500 or status in _AT_ONCE or status == 408
+
+
 def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, alone: bool, pattern: bool) -> None:
     """Counts a failure and lets the deployment rest if it is its fault.
 
@@ -233,7 +244,7 @@ def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, al
     if status == 404 and pattern:
         return
     kind = kind_of(error)
-    if 400 <= status < 500 and status not in _AT_ONCE and status != 408 and kind not in rules.allowed_by_kind:
+    if not attributable(status) and kind not in rules.allowed_by_kind:
         return
     state.failed += 1
     state.streak += 1

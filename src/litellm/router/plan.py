@@ -66,26 +66,33 @@ class Attempt(NamedTuple):
 
 
 def choose(group: Sequence[Deployment], strategy: Strategy, now: float, draw: float) -> Deployment | None:
-    """Whom to ask of those that take calls, the lowest `order` first; None if nobody does.
+    """Whom to ask of the candidates; None if there are none."""
+    if len(group) > MANY and isinstance(group, Group) and group.alike:
+        scaled = draw * len(group)
+        start = int(scaled)
+        some = (*group[start : start + MANY], *group[: max(0, start + MANY - len(group))])
+        if any((s := one.state) is None or (s.open_at <= now and not s.strikes) for one in some):
+            group, draw = some, scaled - start  # what is left of the draw, used again
+    found = candidates(group, now)
+    return strategy(found, now, draw) if found else None
+
+
+def candidates(group: Sequence[Deployment], now: float) -> Sequence[Deployment]:
+    """Those that the strategy chooses from: of those that take calls, the ones of the lowest `order`.
 
     A deployment whose rest is over is tried by one call, at once; while that is under way, and if nobody else can
     serve, it is asked all the same.
     """
-    if len(group) > MANY and isinstance(group, Group) and group.alike:
-        scaled = draw * len(group)
-        first = int(scaled)
-        some = (*group[first : first + MANY], *group[: max(0, first + MANY - len(group))])
-        if any((s := one.state) is None or (s.open_at <= now and not s.strikes) for one in some):
-            group, draw = some, scaled - first  # what is left of the draw, used again
     calm = [one for one in group if (s := one.state) is None or (s.open_at <= now and not s.strikes)]
     if len(calm) == len(group):
-        return strategy(_lowest(calm), now, draw)
+        return _lowest(calm)
     tried = [one for one in group if (s := one.state) is not None and s.open_at <= now and s.strikes]
     probes = [one for one in tried if one.state is not None and not one.state.probing]
     if not calm:
-        return strategy(_lowest(probes or tried), now, draw) if tried else None
+        return _lowest(probes or tried) if tried else []
     lowest = _lowest([*calm, *probes])
-    return next((one for one in probes if one in lowest), None) or strategy(_lowest(calm), now, draw)
+    probe = next((one for one in probes if one in lowest), None)
+    return _lowest(calm) if probe is None else [probe]
 
 
 def wait(group: Sequence[Deployment], now: float) -> float:

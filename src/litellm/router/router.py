@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from litellm import exceptions as e
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
+from litellm.router import mocking
 from litellm.router.budget import RetryBudget
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
@@ -68,7 +69,7 @@ class Router:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
         RouterRateLimitError if no deployment of the group takes calls."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded:
+        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None or ask.failing:
             return await self._routed(ask, group, self._engine.send, [], num_retries)
         try:
             return Served(await self._engine.send(deployment.call(ask)), deployment)
@@ -80,7 +81,7 @@ class Router:
     ) -> Served[EventStream]:
         """As `send`; a stream whose first event has come is never tried again."""
         deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded:
+        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None or ask.failing:
             return await self._routed(ask, group, self._open, [], num_retries)
         try:
             return Served(await self._open(deployment.call(ask)), deployment)
@@ -113,19 +114,25 @@ class Router:
         total = self.routing.total_seconds
         until = None if total is None else self._clock() + total
         try:
+            if ask.failing is not None:
+                raise mocking.failure(ask.failing, group[0].model_name)
             return await self._within(ask, group, attempt, failures, num_retries, until)
         except e.LiteLLMError as error:
             names = self.fallbacks.after(group[0].model_name, error, ask.fallbacks)
             for number, name in enumerate(names, 1):
                 other = self.deployments.group(name)
                 if other and ask.fit is not None:
-                    other = ask.fit(other)
+                    fitting = ask.fit(other)
+                    if ask.trace is not None:
+                        ask.trace.filtered(other, fitting, "not for this caller's tags, or for what it brings along")
+                    other = fitting
                 if not other:
                     continue
                 if until is not None and self._clock() >= until:
                     break
+                turned = replace(ask, model=name, failing=None)
                 try:
-                    served = await self._within(replace(ask, model=name), other, attempt, [], num_retries, until)
+                    served = await self._within(turned, other, attempt, [], num_retries, until)
                 except e.LiteLLMError:
                     continue
                 served.fallbacks = number
@@ -144,11 +151,15 @@ class Router:
         """One group's part: its deployments, one after another. `failures` are those of this call so far."""
         strategy, now = self.routing.strategy, self._clock()
         name = group[0].model_name
+        if ask.bond is not None:
+            strategy = ask.bond.over(strategy, ask.model, now)
         budget = self._budget(name, now)
         if budget is not None:
             budget.earn()
         if not failures:
             chosen = choose(group, strategy, now, random())
+            if ask.trace is not None:
+                ask.trace.chose(group, strategy, now, chosen)
             if chosen is None:
                 raise _refused_by_all(name, wait(group, now))
             try:
@@ -170,6 +181,9 @@ class Router:
                 chosen = choose(group, strategy, self._clock(), random())  # it may be full by now, or rest
                 if chosen is None:
                     raise _last(failures, policy)
+            if ask.trace is not None:
+                tried = () if step.pause else {failure.deployment.id for failure in failures}
+                ask.trace.chose(group, strategy, now, chosen, tried, step.pause)
             try:
                 result = await self._attempt(ask, chosen, attempt, len(group) == 1, until)
                 return Served(result, chosen, len(failures))
@@ -188,7 +202,11 @@ class Router:
         if ask.tries is not None:
             ask.tries(deployment)
         call = deployment.call(ask)
-        sending = attempt(call) if until is None else _in_time(attempt(call), until - self._clock(), deployment)
+        sending: Awaitable[T] = attempt(call)
+        if until is not None:
+            sending = _in_time(sending, until - self._clock(), deployment)
+        if ask.trace is not None:
+            sending = ask.trace.timed(sending, deployment, self._clock)
         state = deployment.state
         if state is None:
             return await sending
@@ -199,6 +217,8 @@ class Router:
             result = await sending
             now = self._clock()
             state.answered(now, now - began)
+            if ask.bond is not None:
+                ask.bond.served(ask.model, deployment, now)
             if isinstance(result, EventStream):
                 result.on_close, streamed = state.ended, True
             return result

@@ -9,6 +9,7 @@ from uuid import uuid4
 from litellm import exceptions as e
 from litellm.catalog import params as names
 from litellm.engine.resolve import DEFAULT_SECONDS, Wish, timeouts, tls
+from litellm.router import mocking
 from litellm.sdk.schema import response_format_of
 from litellm.settings import settings
 from litellm.types.calls import Ask, Json, Op, as_object
@@ -54,7 +55,15 @@ def request_of(op: Op, given: Mapping[str, Any]) -> Request:
         mock = ""
     ask = Ask(op, model, wire, stream, ours.get("litellm_call_id") or str(uuid4()), mock, ours.get("mock_tool_calls"))
     ask.metadata = ours.get("metadata")
+    ask.failing = _failing(ours, model)
     return Request(ask, _wish(model, ours, stream), _retries(ours, model), usage_asked)
+
+
+def _failing(ours: Json, model: str) -> str | None:
+    try:
+        return mocking.wanted(ours)
+    except ValueError as error:
+        raise e.BadRequestError(message=f"{error} must be a bool", llm_provider="", model=model) from None
 
 
 def _set_encoding(wire: Json) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from litellm import exceptions as e
 from litellm.engine.resolve import split_model
+from litellm.router import mocking
 from litellm.settings import settings
 from litellm.types.calls import Json
 
@@ -80,7 +81,8 @@ def _changed(given: Json, fallback: Any) -> Json:
         )
     change = dict(cast(Mapping[str, Any], fallback))
     same = _provider(given) == _provider({**{n: v for n, v in given.items() if n not in _PRIVATE}, **change})
-    kept = given if same else {name: value for name, value in given.items() if name not in _PRIVATE}
+    dropped = mocking.FAILURES.keys() if same else {*_PRIVATE, *mocking.FAILURES}
+    kept = {name: value for name, value in given.items() if name not in dropped}
     return {**kept, **change}
 
 

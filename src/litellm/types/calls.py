@@ -40,6 +40,12 @@ class Ask:
     metadata: Json | None = None
     fallbacks: tuple[str, ...] | None = None
     """Model groups that the caller wants asked if its own fails; empty: none, not even the config's."""
+    trace: Any = field(default=None, repr=False)
+    """The `router.explain.Trace` that is told where the call goes and why; None if nobody wants to know."""
+    bond: Any = field(default=None, repr=False)
+    """The `router.affinity.Bond` that says which deployment is preferred; None if none is."""
+    failing: str | None = None
+    """The flag of `router.mocking` by which the call is to fail in its own group; None: it is not."""
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
     tries: Callable[[Any], None] | None = field(default=None, repr=False)

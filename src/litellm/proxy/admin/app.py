@@ -113,7 +113,8 @@ async def _names(gateway: "Gateway", request: Request) -> tuple[str, ...]:
 
 def _routes(app: FastAPI) -> list[Json]:
     own = [(path, verb.upper()) for path, item in app.openapi()["paths"].items() for verb in item]
-    fast = [(path, "POST") for path, _ in routes.templates()] + [(path, "GET") for path in openapi.PROBES]
+    asked = (*(path for path, _ in routes.templates()), routes.EXPLAIN)
+    fast = [(path, "POST") for path in asked] + [(path, "GET") for path in openapi.PROBES]
     return [{"path": path, "methods": [verb]} for path, verb in sorted([*own, *fast])]
 
 

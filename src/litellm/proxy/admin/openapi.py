@@ -44,6 +44,9 @@ PROBES: Final = {
 """The GET routes of the fast lane and what they answer; a test compares them with `proxy/probes.py`."""
 
 
+_ANY: Final[Json] = {"application/json": {"schema": {"type": "object"}}}
+
+
 def complete(document: Json, models: Sequence[str]) -> Json:
     """`document` with the fast lane's paths added to it.
 
@@ -56,6 +59,11 @@ def complete(document: Json, models: Sequence[str]) -> Json:
     paths: Json = document["paths"]
     for path, op in routes.templates():
         paths[path] = {"post": _inference(path, op, models)}
+    explains: Json = _inference(routes.EXPLAIN, "chat", models)
+    told = {"description": "The choice: candidates, why each may be asked or not, fallbacks.", "content": _ANY}
+    explains |= {"tags": ["models"], "summary": "Where a call would go, and why; nothing is called"}
+    explains["responses"]["200"] = told
+    paths[routes.EXPLAIN] = {"post": explains}
     for path, summary in PROBES.items():
         paths[path] = {"get": _probe(path, summary, models)}
     for path in routes.PUBLIC & paths.keys():
@@ -100,7 +108,7 @@ def _inference(path: str, op: Op, models: Sequence[str]) -> Json:
     in_path = "{model}" in path
     example: Json = {**({} if in_path else _example_model(models)), **schemas.EXAMPLES[op]}
     schema = _ref(schemas.REQUESTS[op].__name__ + (_IN_PATH if in_path else ""))
-    answers: Json = {"application/json": {"schema": {"type": "object"}}}
+    answers = dict(_ANY)
     if op != "embedding":
         answers["text/event-stream"] = {"schema": {"type": "string"}}
     return {

@@ -16,7 +16,7 @@ from litellm.catalog import params
 from litellm.engine.resolve import Wish, resolve
 from litellm.exceptions import LiteLLMError
 from litellm.proxy.config import schema
-from litellm.proxy.config.router_settings import BUILT_STRATEGIES
+from litellm.proxy.config.router_settings import BUILT_CHECKS, BUILT_STRATEGIES
 from litellm.proxy.config.source import Fields, Items, Node, Place, Problem, Severity, find, name_mark, plain
 from litellm.settings import Settings
 
@@ -299,6 +299,12 @@ def _strategy_is_built(parts: Parts) -> Iterator[Finding]:
         yield ("router_settings", "routing_strategy"), f"{strategy} has no effect yet", "warning"
 
 
+def _checks_are_built(parts: Parts) -> Iterator[Finding]:
+    for check in parts.router_settings.optional_pre_call_checks or ():
+        if check not in BUILT_CHECKS:
+            yield ("router_settings", "optional_pre_call_checks"), f"{check} has no effect yet", "warning"
+
+
 def _fallbacks_are_models(parts: Parts) -> Iterator[Finding]:
     """A warning, as the store may have the model."""
     names = {entry.model_name for _, entry in parts.entries} | set(parts.router_settings.model_group_alias or {})
@@ -328,5 +334,6 @@ _RULES: Final[tuple[Callable[[Parts], Iterator[Finding]], ...]] = (
     _keys_are_filled,
     _clientside_names,
     _strategy_is_built,
+    _checks_are_built,
     _fallbacks_are_models,
 )

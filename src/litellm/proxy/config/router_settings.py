@@ -19,6 +19,19 @@ RoutingStrategy = Literal[
     "power-of-two",
     "lar1",
 ]
+Check = Literal[
+    "prompt_caching",
+    "session_affinity",
+    "deployment_affinity",
+    "enforce_model_rate_limits",
+    "router_budget_limiting",
+    "responses_api_deployment_check",
+    "encrypted_content_affinity",
+]
+BUILT_CHECKS: Final = frozenset(
+    {"prompt_caching", "session_affinity", "deployment_affinity", "enforce_model_rate_limits"}
+)
+"""Limits of deployments are always enforced, said or not."""
 BUILT_STRATEGIES: Final = frozenset(STRATEGIES)
 
 FallbackLists = Annotated[dict[str, tuple[str, ...]], BeforeValidator(fallback_lists)]
@@ -38,10 +51,9 @@ class RouterSettings(Section):
     later: ClassVar[frozenset[str]] = names_of(
         """
         alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
-        default_priority deployment_affinity_ttl_seconds enable_health_check_routing enable_pre_call_checks
+        default_priority enable_health_check_routing enable_pre_call_checks
         enable_weighted_failover guardrail_list health_check_staleness_threshold ignore_invalid_deployments
-        optional_pre_call_checks polling_interval provider_budget_config router_general_settings
-        routing_strategy_args search_tools
+        polling_interval provider_budget_config router_general_settings routing_strategy_args search_tools
         """
     )
     unguarded: ClassVar[frozenset[str]] = names_of("guardrail_list provider_budget_config")
@@ -98,6 +110,15 @@ class RouterSettings(Section):
     max_fallbacks: Count | None = Field(default=None, description="Models to turn to at most. Default: 5.")
     model_group_alias: dict[str, str | Alias] | None = Field(
         default=None, description="Other names of models: `alias: model`, or `alias: {model: ..., hidden: true}`."
+    )
+    optional_pre_call_checks: tuple[Check, ...] | None = Field(
+        default=None,
+        description="What keeps calls together on one deployment: `prompt_caching` (the same `prompt_cache_key`, or "
+        "the same first 4,096 characters), `session_affinity` (the same `x-litellm-session-id`), "
+        "`deployment_affinity` (the same key).",
+    )
+    deployment_affinity_ttl_seconds: Positive | None = Field(
+        default=None, description="Seconds that a session, or a key, keeps its deployment after a call. Default: 3600."
     )
     default_max_parallel_requests: Count | None = Field(
         default=None, description="`max_parallel_requests` of deployments that have none."

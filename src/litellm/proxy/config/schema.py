@@ -205,7 +205,7 @@ class ModelInfo(Section):
     priced: ClassVar[bool] = True
     later: ClassVar[frozenset[str]] = names_of(
         """
-        allowed_fails disable_background_health_check health_check_model health_check_timeout team_id
+        allowed_fails team_id
         team_public_model_name
         """
     )
@@ -215,6 +215,15 @@ class ModelInfo(Section):
         default=None, description="The deployment's id. Default: a hash of its model, address, key and parameters."
     )
     mode: Mode | None = Field(default=None, description="What the model does; says how `/health` tries it.")
+    health_check_model: Text | None = Field(
+        default=None, description="The model that checks ask for, in the place of the deployment's own, or of a `*`."
+    )
+    health_check_timeout: Positive | None = Field(
+        default=None, description="Seconds within which a check wants an answer. Default: 60."
+    )
+    disable_background_health_check: bool | None = Field(
+        default=None, description="`background_health_checks` leave it alone."
+    )
     access_groups: tuple[str, ...] | None = Field(
         default=None, description="Names that stand for this model, and others of the group, in a key's `models`."
     )
@@ -337,14 +346,14 @@ class GeneralSettings(Section):
         """
         admin_only_routes alert_to_webhook_url alert_types alerting alerting_args alerting_threshold allowed_ips
         allowed_routes allow_requests_on_db_unavailable always_include_stream_usage apply_user_budget_to_team_keys
-        background_health_checks cancel_on_disconnect completion_model coordination_redis custom_auth
+        cancel_on_disconnect completion_model coordination_redis custom_auth
         custom_key_generate custom_sso database_connection_pool_limit database_connection_timeout
         default_team_disabled disable_adding_master_key_hash_to_db disable_budget_reservation disable_error_logs
         disable_master_key_return disable_prisma_schema_update disable_responses_id_security disable_spend_logs
         disable_spend_updates embedding_model enable_jwt_auth enable_oauth2_auth enforce_fallback_model_access
         enforce_user_param enforced_params forward_client_headers_to_llm_api forward_llm_provider_auth_headers
-        forward_openai_org_id global_max_parallel_requests health_check_concurrency health_check_details
-        health_check_interval image_generation_model infer_model_from_keys key_management_settings
+        forward_openai_org_id global_max_parallel_requests health_check_details
+        image_generation_model infer_model_from_keys key_management_settings
         key_management_system litellm_jwtauth litellm_license max_parallel_requests max_response_size_mb
         maximum_spend_logs_cleanup_cron maximum_spend_logs_retention_interval
         moderation_model pass_through_endpoints proxy_batch_polling_interval proxy_batch_write_at
@@ -433,6 +442,19 @@ class GeneralSettings(Section):
     )
     store_prompts_in_spend_logs: bool | None = Field(
         default=None, description="Keep what calls and answers said, up to 64 KiB each, as long as the spend log."
+    )
+    background_health_checks: bool | None = Field(
+        default=None,
+        description="One worker of each host asks every deployment for a token now and then. One that fails rests, and "
+        "`/health` tells the latest instead of asking.",
+    )
+    health_check_interval: Positive | None = Field(
+        default=None, description="Seconds from one round of checks to the next. Default 300."
+    )
+    health_check_concurrency: Count | None = Field(default=None, description="Checks at the same time. Default 10.")
+    health_check_max_calls: Count | None = Field(
+        default=None,
+        description="Checks in an interval at most; the other deployments have their turn in the next. Default 100.",
     )
     max_request_size_mb: Positive | None = Field(default=None, description="Larger request bodies are refused (413).")
     stream_commit_seconds: Positive | None = Field(
