@@ -39,6 +39,7 @@ from litellm.transport.choice import transport_for
 if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
+    from litellm.proxy.idempotency import Once
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -65,7 +66,9 @@ class Gateway:
         self._stock = EMPTY
         self._reported: tuple[LeftOut, ...] = ()
         self._cache: Cache | None = None
-        self._replaced: list[Cache] = []  # requests in flight may still ask them
+        self._replaced: list[Cache | Once] = []  # requests in flight may still ask them
+        self._once: Once | None = None
+        self._once_for: object = None  # the settings it was made by
         self.snapshot: Snapshot = self._whole(build(source.load(), self.engine, os.environ))
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
@@ -119,7 +122,7 @@ class Gateway:
 
     def _whole(self, snapshot: Snapshot) -> Snapshot:
         """With what outlives a reload. Nothing of that is touched before all that may fail is done."""
-        snapshot = self._with_cache(snapshot)
+        snapshot = replace(self._with_cache(snapshot), once=self._one_call)
         routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health)
         return snapshot
 
@@ -137,6 +140,19 @@ class Gateway:
                 self._replaced.append(self._cache)
             self._cache = cached.make(wanted)
         return replace(snapshot, cache=self._cache)
+
+    def _one_call(self) -> "Once | None":
+        """What knows calls by their Idempotency-Key. Nothing of it is loaded before a request has one."""
+        config = self.snapshot.config
+        general, settings = config.general_settings, config.litellm_settings
+        wanted = general.idempotency_ttl, settings.cache, settings.cache_params
+        if self._once_for != wanted:
+            from litellm.proxy import idempotency
+
+            if self._once is not None:
+                self._replaced.append(self._once)
+            self._once, self._once_for = idempotency.make(general, settings, self.worker), wanted
+        return self._once
 
     def report(self) -> None:
         """Say once which deployments are not served."""
@@ -176,8 +192,9 @@ class Gateway:
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
-        for cache in (*self._replaced, *([self._cache] if self._cache else [])):
-            await cache.store.aclose()
+        for kept in (*self._replaced, self._cache, self._once):
+            if kept is not None:
+                await kept.store.aclose()
         self.metrics.close()
 
     async def handle(self, exchange: Exchange) -> None:
@@ -204,6 +221,8 @@ class Gateway:
             _log.exception("internal error, call %s", exchange.call_id)
             _refuse(exchange, error)
         finally:
+            if exchange.recording is not None:
+                await exchange.recording.ended(exchange.model)
             seconds = perf_counter() - exchange.started
             self.metrics.ended(
                 _label(exchange.path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,

@@ -126,15 +126,20 @@ def _store(settings: CacheParams) -> Store:
     if settings.type == "disk":
         return DiskStore(Path(settings.disk_cache_dir or DEFAULT_FOLDER))
     if settings.type == "redis":
-        from litellm.caching.redis import RedisStore
-        from litellm.kv.redis import Address, Redis, parse
-
-        password = settings.password.get_secret_value() if settings.password else None
-        plain = Address(settings.host or "localhost", settings.port or 6379, password=password, tls=bool(settings.ssl))
-        address = parse(settings.url.get_secret_value()) if settings.url else plain
-        return RedisStore(Redis(address), f"litellm:cache:{settings.namespace or ''}:")
+        return redis_store(settings, "cache")
     size = settings.max_size_in_memory
     return MemoryStore() if size is None else MemoryStore(entries=size)
+
+
+def redis_store(settings: CacheParams, kind: str) -> Store:
+    """Raises as `make` does. Stores of two kinds share no entry."""
+    from litellm.caching.redis import RedisStore
+    from litellm.kv.redis import Address, Redis, parse
+
+    password = settings.password.get_secret_value() if settings.password else None
+    plain = Address(settings.host or "localhost", settings.port or 6379, password=password, tls=bool(settings.ssl))
+    address = parse(settings.url.get_secret_value()) if settings.url else plain
+    return RedisStore(Redis(address), f"litellm:{kind}:{settings.namespace or ''}:")
 
 
 class CachedRouter:

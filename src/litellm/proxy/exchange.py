@@ -18,6 +18,7 @@ from litellm.proxy.keys.identity import MASTER, Identity
 
 if TYPE_CHECKING:  # there is a charge only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.hooks import Passage
+    from litellm.proxy.idempotency import Recording
     from litellm.proxy.meter import Charge
     from litellm.proxy.spend.prompts import Kept
 
@@ -50,6 +51,7 @@ class Exchange(ServerExchange):
     charge: "Charge | None" = None  # what the call costs whom, if there are books
     passage: "Passage | None" = None
     kept: "Kept | None" = None  # what it says, if that is to be kept
+    recording: "Recording | None" = None  # of what is sent, for a call with an Idempotency-Key
 
     def named(self) -> str:
         """Gives the exchange its id: the caller's own, or a new one."""

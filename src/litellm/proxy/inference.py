@@ -71,6 +71,8 @@ async def serve(
     if raw is None:
         raw = await exchange.body(snapshot.max_body)
     named = route.model or exchange.query("model")
+    if b"idempotency-key" in exchange.fields and await _replayed(snapshot, exchange, identity, raw):
+        return None
     if snapshot.hooks is not None:
         raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
         named = None
@@ -108,6 +110,12 @@ async def serve(
     served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
     await _answer(exchange, served, asked, metrics)
     return None
+
+
+async def _replayed(snapshot: Snapshot, exchange: Exchange, identity: Identity, raw: bytes) -> bool:
+    """Whether this was a retry, and has been answered as the first was."""
+    once = snapshot.once()
+    return once is not None and await once.replayed(exchange, identity, raw)
 
 
 async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:

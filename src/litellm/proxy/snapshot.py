@@ -3,7 +3,7 @@
 What outlives a reload (connections, metrics) is not here: the engine is handed in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -30,6 +30,7 @@ from litellm.types.calls import Json, Target
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
     from litellm.proxy.cached import Cache
     from litellm.proxy.hooks import Hooks
+    from litellm.proxy.idempotency import Once
 
 DEFAULT_COMMIT_SECONDS: Final = 15.0
 DEFAULT_MAX_BODY_MB: Final = 100
@@ -61,6 +62,8 @@ class Snapshot:
     any_tag: bool | None = None
     """Requests with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
     cache: "Cache | None" = None
+    once: "Callable[[], Once | None]" = lambda: None
+    """Knows calls by their Idempotency-Key; made when the first has one."""
 
 
 def build(
