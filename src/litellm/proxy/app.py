@@ -138,7 +138,7 @@ class Gateway:
         if self._cache is None or self._cache.settings != wanted:
             if self._cache is not None:
                 self._replaced.append(self._cache)
-            self._cache = cached.make(wanted)
+            self._cache = cached.make(wanted, self.metrics)
         return replace(snapshot, cache=self._cache)
 
     def _one_call(self) -> "Once | None":
@@ -194,7 +194,7 @@ class Gateway:
         await self.engine.aclose()
         for kept in (*self._replaced, self._cache, self._once):
             if kept is not None:
-                await kept.store.aclose()
+                await kept.aclose()
         self.metrics.close()
 
     async def handle(self, exchange: Exchange) -> None:

@@ -7,9 +7,10 @@ the same code. The cache is the process's and outlives a reload that does not ch
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -21,11 +22,12 @@ from litellm.caching.memory import MemoryStore
 from litellm.catalog import models, params
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import headers
+from litellm.proxy import headers, kept
 from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import MASTER, Identity
+from litellm.proxy.metrics import Metrics
 from litellm.router.deployments import Deployment
 from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json, as_object
@@ -50,7 +52,9 @@ class Cache:
 
     settings: CacheParams
     store: Store
-    flights: dict[str, asyncio.Future[bytes | None]]
+    metrics: Metrics
+    flights: dict[str, asyncio.Future[bytes | None]] = field(default_factory=dict[str, Any])
+    writing: set[asyncio.Task[None]] = field(default_factory=set[Any])
     reached: bool = True
     """Said to the log once when it changes."""
 
@@ -98,6 +102,28 @@ class Cache:
             await self.store.set(key, raw, ttl or self.settings.ttl or DEFAULT_TTL)
         except Unreachable as error:
             self._unreachable(error)
+        self.count()
+
+    def keep_stream(self, key: str, pieces: list[bytes], ttl: float | None) -> None:
+        """The caller, who has all of it, does not wait for this."""
+        task = asyncio.get_running_loop().create_task(self._keep_stream(key, pieces, ttl))
+        self.writing.add(task)
+        task.add_done_callback(self.writing.discard)
+
+    async def _keep_stream(self, key: str, pieces: list[bytes], ttl: float | None) -> None:
+        wire = await asyncio.to_thread(kept.answer_of, pieces)
+        if wire is not None:
+            await self.keep(key, wire, ttl)
+
+    def count(self) -> None:
+        """For `/metrics`: what lies in this process's memory."""
+        if isinstance(self.store, MemoryStore):
+            self.metrics.cache_holds(self.store.size)
+
+    async def aclose(self) -> None:
+        if self.writing:
+            await asyncio.wait(self.writing)
+        await self.store.aclose()
 
     def _unreachable(self, error: Unreachable) -> None:
         """Nobody is refused for it, and a day of it is one line."""
@@ -117,9 +143,9 @@ def _entry(raw: bytes | None) -> Json | None:
     return entry
 
 
-def make(settings: CacheParams) -> Cache:
+def make(settings: CacheParams, metrics: Metrics) -> Cache:
     """Raises ImportError for Redis without its library, ValueError for an address that is none."""
-    return Cache(settings, _store(settings), {})
+    return Cache(settings, _store(settings), metrics)
 
 
 def _store(settings: CacheParams) -> Store:
@@ -186,6 +212,7 @@ class CachedRouter:
         self, key: str, ask: Ask, group: Group, num_retries: int | None
     ) -> tuple[Served[Reply], bytes | None]:
         """What was answered, and that encoded. The answer of a fallback is not kept: it is another model's."""
+        self._missed(group)
         served = await self._router.send(ask, group, num_retries)
         if served.fallbacks:
             return served, None
@@ -195,12 +222,21 @@ class CachedRouter:
         return served, wire
 
     async def stream(self, ask: Ask, group: Group, num_retries: int | None = None) -> Served[EventStream]:
-        """An answer that was kept is played as a stream. A stream itself is not kept."""
+        """An answer that was kept is played as a stream; a stream that was complete is kept as an answer."""
         key = self._key(ask, group)
-        found = await self._found(key) if key is not None else None
-        if key is None or found is None:
+        if key is None:
             return await self._router.stream(ask, group, num_retries)
-        return await self._router.stream(replace(ask, mock=found), (self._hit(key, group),), 0)
+        found = await self._found(key)
+        if found is not None:
+            played = await self._router.stream(replace(ask, mock=found), (self._hit(key, group),), 0)
+            played.result.seconds = 0.0  # no provider was waited for
+            return played
+        self._missed(group)
+        served = await self._router.stream(ask, group, num_retries)
+        if not (served.fallbacks or self._said.no_store):
+            keep = partial(self._cache.keep_stream, key, ttl=self._said.ttl)
+            served.result = kept.KeptStream(served.result, MAX_ENTRY, keep)
+        return served
 
     def _key(self, ask: Ask, group: Group) -> str | None:
         if not self._cache.takes(ask):
@@ -213,7 +249,13 @@ class CachedRouter:
     async def _found(self, key: str) -> Json | None:
         return None if self._said.no_cache else await self._cache.find(key, self._said.max_age)
 
+    def _missed(self, group: Group) -> None:
+        if not self._said.no_cache:
+            self._cache.metrics.cache_asked(group[0].model_name, hit=False)
+
     def _hit(self, key: str, group: Group) -> Deployment:
+        self._cache.metrics.cache_asked(group[0].model_name, hit=True)
+        self._exchange.cache_hit = True
         charge = self._exchange.charge
         if charge is not None:
             charge.row.cache_hit = True

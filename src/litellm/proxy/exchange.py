@@ -51,6 +51,7 @@ class Exchange(ServerExchange):
     charge: "Charge | None" = None  # what the call costs whom, if there are books
     passage: "Passage | None" = None
     kept: "Kept | None" = None  # what it says, if that is to be kept
+    cache_hit = False
     recording: "Recording | None" = None  # of what is sent, for a call with an Idempotency-Key
 
     def named(self) -> str:

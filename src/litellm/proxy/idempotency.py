@@ -108,6 +108,9 @@ class Once:
             if answer is None:
                 flight.done.set_result(None)
 
+    async def aclose(self) -> None:
+        await self.store.aclose()
+
     async def _lead(self, exchange: Exchange, key: str, told: str) -> None:
         flight = self._flights[key] = Flight(told, asyncio.get_running_loop().create_future())
         recorded(exchange, Recording(self, key, told))

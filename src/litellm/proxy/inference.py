@@ -127,7 +127,8 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     usage = as_object(wire.get("usage"))
     costs, made = b"", None
     if usage:
-        metrics.used(exchange.model, usage)
+        if not exchange.cache_hit:
+            metrics.used(exchange.model, usage)
         served.deployment.used(usage)
         made = prices.of_answer(served.deployment, wire, usage, reply.seconds)
         costs = headers.of_cost(made)
@@ -173,7 +174,7 @@ async def _stream(
             last(CUT_OFF)
         if exchange.kept is not None:
             exchange.kept.ended()
-        if splicer.usage:
+        if splicer.usage and not exchange.cache_hit:
             metrics.used(exchange.model, splicer.usage)
             served.deployment.used(splicer.usage)
 
