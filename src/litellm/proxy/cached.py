@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from litellm.caching import entries
 from litellm.caching.base import Store, Unreachable
 from litellm.caching.controls import Controls, controls
 from litellm.caching.disk import DiskStore
@@ -30,7 +31,7 @@ from litellm.proxy.keys.identity import MASTER, Identity
 from litellm.proxy.metrics import Metrics
 from litellm.router.deployments import Deployment
 from litellm.router.router import Router, Served
-from litellm.types.calls import Ask, Json, as_object
+from litellm.types.calls import Ask, Json
 
 DEFAULT_TTL: Final = 600.0
 DEFAULT_FOLDER: Final = ".litellm_cache"
@@ -89,13 +90,10 @@ class Cache:
         except Unreachable as error:
             return self._unreachable(error)
         self.reached = True
-        entry = _entry(raw)
-        if entry is None or (max_age is not None and time.time() - entry["at"] > max_age):
-            return None
-        return entry["wire"]
+        return entries.unpacked(raw, time.time(), max_age)
 
     async def keep(self, key: str, wire: bytes, ttl: float | None) -> None:
-        raw = orjson.dumps({"at": time.time(), "wire": orjson.Fragment(wire)})
+        raw = entries.packed(wire, time.time())
         if len(raw) > MAX_ENTRY:
             return
         try:
@@ -130,17 +128,6 @@ class Cache:
         if self.reached:
             _log.warning("the cache cannot be asked, calls go on without: %s", error)
         self.reached = False
-
-
-def _entry(raw: bytes | None) -> Json | None:
-    """What `keep` has written; None for what anybody else has."""
-    try:
-        entry = as_object(orjson.loads(raw)) if raw is not None else None
-    except orjson.JSONDecodeError:
-        return None
-    if entry is None or not isinstance(entry.get("at"), float) or as_object(entry.get("wire")) is None:
-        return None
-    return entry
 
 
 def make(settings: CacheParams, metrics: Metrics) -> Cache:
