@@ -21,6 +21,7 @@ _NAMES = {
         "litellm.sdk.more": """
             LiteLLM acompletion_with_retries acount_tokens ahealth_check completion_with_retries config_completion""",
         "litellm.sdk.budget": "BudgetManager",
+        "litellm.sdk.cache": "Cache disable_cache enable_cache update_cache",
         "litellm.engine.builder": "stream_chunk_builder",
         "litellm.sdk.costs": """
             completion_cost cost_per_token get_response_cost_from_hidden_params response_cost_calculator""",
@@ -71,14 +72,14 @@ _NAMES = {
         "litellm.sdk.logs": "print_verbose verbose_logger verbose_proxy_logger verbose_router_logger",
         "litellm.sdk.secrets": "get_secret get_secret_bool get_secret_str",
         "litellm.unbuilt": """
-            AmazonBedrockGlobalConfig Cache DualCache InMemoryCache Router acancel_batch acancel_responses acreate_batch
+            AmazonBedrockGlobalConfig DualCache InMemoryCache Router acancel_batch acancel_responses acreate_batch
             acreate_file adapter_completion adelete_responses afile_content afile_delete afile_list afile_retrieve
             aget_responses aimage_edit aimage_generation aimage_variation alist_batches alist_input_items amoderation
             anthropic_messages aocr arerank aresponses aretrieve_batch asearch aspeech atranscription cancel_batch
-            cancel_responses create_batch create_file delete_responses disable_cache enable_cache file_content
+            cancel_responses create_batch create_file delete_responses file_content
             file_delete file_list file_retrieve get_responses image_edit image_generation
             image_variation list_batches list_input_items moderation ocr rerank retrieve_batch search speech
-            transcription update_cache""",
+            transcription""",
     }.items()
     for name in names.split()
 }

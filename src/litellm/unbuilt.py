@@ -28,7 +28,7 @@ FUNCTIONS: Final[dict[str, Public]] = {
         """
         image_generation image_edit image_variation transcription speech moderation rerank ocr search
         create_batch retrieve_batch list_batches cancel_batch create_file file_retrieve file_delete file_list
-        file_content enable_cache disable_cache update_cache get_responses delete_responses cancel_responses
+        file_content get_responses delete_responses cancel_responses
         list_input_items anthropic_messages adapter_completion""",
         """
         aresponses aimage_generation aimage_edit aimage_variation atranscription aspeech amoderation arerank aocr
@@ -65,7 +65,7 @@ CLASSES: Final[dict[str, dict[str, Public]]] = {
         ),
         "AmazonBedrockGlobalConfig": ("", ""),
     },
-    "litellm.caching.caching": {"Cache": ("", ""), "DualCache": ("", ""), "InMemoryCache": ("", "")},
+    "litellm.caching.caching": {"DualCache": ("", ""), "InMemoryCache": ("", "")},
     "litellm.integrations.mlflow": {"MlflowLogger": ("", "")},
     "litellm.integrations.opik.opik": {"OpikLogger": ("", "")},
     "litellm.llms.anthropic.common_utils": {"AnthropicModelInfo": ("", "")},

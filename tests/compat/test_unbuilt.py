@@ -19,10 +19,10 @@ FUNCTIONS = """
     litellm.alist_batches litellm.alist_input_items litellm.amoderation litellm.anthropic_messages litellm.aocr
     litellm.arerank litellm.aresponses litellm.aretrieve_batch litellm.asearch litellm.aspeech litellm.atranscription
     litellm.cancel_batch litellm.cancel_responses litellm.create_batch litellm.create_file litellm.delete_responses
-    litellm.disable_cache litellm.enable_cache litellm.file_content litellm.file_delete litellm.file_list
+    litellm.file_content litellm.file_delete litellm.file_list
     litellm.file_retrieve litellm.get_responses litellm.image_edit litellm.image_generation
     litellm.image_variation litellm.list_batches litellm.list_input_items litellm.moderation litellm.ocr litellm.rerank
-    litellm.retrieve_batch litellm.search litellm.speech litellm.transcription litellm.update_cache
+    litellm.retrieve_batch litellm.search litellm.speech litellm.transcription
     litellm.anthropic_interface.messages.acreate litellm.anthropic_interface.messages.create
     litellm.google_genai.agenerate_content litellm.google_genai.agenerate_content_stream
     litellm.google_genai.generate_content litellm.google_genai.generate_content_stream
@@ -38,7 +38,7 @@ FUNCTIONS = """
 
 CLASSES = """
     litellm.AmazonBedrockGlobalConfig litellm.Router
-    litellm.caching.caching.Cache litellm.caching.caching.DualCache litellm.caching.caching.InMemoryCache
+    litellm.caching.caching.DualCache litellm.caching.caching.InMemoryCache
     litellm.integrations.mlflow.MlflowLogger litellm.integrations.opik.opik.OpikLogger
     litellm.llms.anthropic.common_utils.AnthropicModelInfo litellm.llms.azure.azure.AzureChatCompletion
     litellm.llms.azure.common_utils.BaseAzureLLM litellm.llms.azure.completion.handler.AzureTextCompletion

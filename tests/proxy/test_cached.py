@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from support.gateway import Gateway, upstream_config
-from support.upstream import UpstreamThread
+from support.redis import RedisServer
+from support.redis import redis as redis
+from support.upstream import UpstreamThread, wait_until
 
 CACHE = "litellm_settings: {cache: true, cache_params: {type: %s, ttl: 300}}\n"
 
@@ -115,3 +117,105 @@ def test_a_cache_that_is_away_costs_no_answer_and_one_line(upstream: UpstreamThr
             ask(gateway, "hello")
         assert gateway.log.count("the cache cannot be asked") == 1
     assert len(upstream.requests) == 5
+
+
+def text_of(streamed: bytes) -> str:
+    events = [json.loads(line[6:]) for line in streamed.decode().splitlines() if line.startswith("data: {")]
+    return "".join(choice["delta"].get("content") or "" for event in events for choice in event["choices"])
+
+
+def test_a_stream_that_was_complete_is_kept(gateway: Gateway, upstream: UpstreamThread):
+    headers, streamed = ask(gateway, "hello", stream=True)
+    assert headers["x-litellm-cache-key"] is None
+
+    def kept() -> bool:
+        return ask(gateway, "hello", stream=True)[0]["x-litellm-cache-key"] is not None
+
+    assert wait_until(kept, 30)
+    asked = len(upstream.requests)
+    _, again = ask(gateway, "hello", stream=True)
+    _, whole = ask(gateway, "hello")
+    answer = json.loads(whole)
+    assert text_of(again) == text_of(streamed) == answer["choices"][0]["message"]["content"] != ""
+    assert answer["object"] == "chat.completion" and answer["usage"]["total_tokens"] > 0
+    assert len(upstream.requests) == asked
+
+
+@pytest.mark.parametrize("model", ["error-later-event", "bad-json-event", "stream-unfinished", "stream-no-usage"])
+def test_a_broken_stream_is_not_kept(upstream: UpstreamThread, tmp_path: Path, model: str):
+    with Gateway(upstream_config(upstream.base_url, settings=CACHE % "local"), tmp_path) as gateway:
+        for _ in range(3):
+            assert ask(gateway, "hello", model=model, stream=True)[0]["x-litellm-cache-key"] is None
+            ask(gateway, "other")  # time enough for what is not to happen: this one is kept after it
+    assert len([one for one in upstream.requests if one.model == model]) == 3
+
+
+def test_a_stream_whose_caller_hangs_up_is_not_kept(upstream: UpstreamThread, tmp_path: Path):
+    with Gateway(upstream_config(upstream.base_url, settings=CACHE % "local"), tmp_path) as gateway:
+        body = {"model": "stream-slow", "messages": [{"role": "user", "content": "x"}], "stream": True}
+        headers = {"Authorization": f"Bearer {gateway.key}"}
+        request = urllib.request.Request(gateway.origin + "/v1/chat/completions", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            response.read(10)
+        assert wait_until(lambda: upstream.requests[0].disconnected, 30)
+        headers, _ = ask(gateway, "x", model="stream-slow", stream=True)
+        assert headers["x-litellm-cache-key"] is None
+
+
+def test_a_hit_is_counted_as_one_and_its_tokens_are_no_providers(gateway: Gateway, upstream: UpstreamThread):
+    key = json.loads(gateway.post("/key/generate", {"tpm_limit": 100_000})[1])["key"]
+
+    def counts() -> dict[str, float]:
+        lines = [line.rpartition(" ") for line in gateway.get("/metrics")[1].decode().splitlines()]
+        return {name.partition("{")[0]: float(value) for name, _, value in lines if not name.startswith("#")}
+
+    first, _ = ask(gateway, "hello", key)
+    before = counts()
+    again, _ = ask(gateway, "hello", key)
+    ask(gateway, "hello", key, stream=True)
+    after = counts()
+    assert before["litellm_cache_misses_metric_total"] == after["litellm_cache_misses_metric_total"] == 1
+    assert (before.get("litellm_cache_hits_metric_total"), after["litellm_cache_hits_metric_total"]) == (None, 2)
+    total = "litellm_total_tokens_metric_total"
+    assert before[total] == after[total] > 0
+    assert after["litellm_llm_api_latency_metric_count"] == before["litellm_llm_api_latency_metric_count"]
+    left = [int(headers["x-ratelimit-remaining-tokens"]) for headers in (again, ask(gateway, "hello", key)[0])]
+    assert left[0] == left[1]  # nothing was taken by the hits between
+    assert float(again["x-litellm-key-spend"]) == float(first["x-litellm-key-spend"]) + float(
+        first["x-litellm-response-cost"] or 0
+    )
+
+
+def test_the_cache_can_be_asked_and_emptied_by_an_admin(gateway: Gateway, upstream: UpstreamThread):
+    said = json.loads(gateway.get("/cache/ping")[1])
+    assert (said["status"], said["ping_response"]) == ("healthy", True)
+    ask(gateway, "hello")
+    key = ask(gateway, "hello")[0]["x-litellm-cache-key"]
+    assert gateway.post("/cache/delete", {"keys": [key, "never there"]}) == (200, b'{"status":"success"}')
+    assert ask(gateway, "hello")[0]["x-litellm-cache-key"] is None
+    assert gateway.post("/cache/flushall", {}) == (200, b'{"status":"success"}')
+    assert ask(gateway, "hello")[0]["x-litellm-cache-key"] is None
+    assert len(upstream.requests) == 3
+    assert gateway.post("/cache/delete", {"keys": []})[0] == 422
+    assert gateway.get("/cache/redis/info")[0] == 400
+    own = json.loads(gateway.post("/key/generate", {})[1])["key"]
+    for method, path in (("GET", "ping"), ("GET", "redis/info"), ("POST", "delete"), ("POST", "flushall")):
+        assert gateway.request(method, f"/cache/{path}", b"{}", key=own)[0] == 403
+
+
+def test_what_the_routes_say_of_redis(upstream: UpstreamThread, tmp_path: Path, redis: RedisServer):
+    params = f"{{cache: true, cache_params: {{type: redis, url: '{redis.url}'}}}}"
+    with Gateway(upstream_config(upstream.base_url, settings=f"litellm_settings: {params}\n"), tmp_path) as gateway:
+        assert json.loads(gateway.get("/cache/ping")[1])["cache_type"] == "redis"
+        said = json.loads(gateway.get("/cache/redis/info")[1])
+        assert said["num_clients"] == len(said["clients"]) > 0
+        assert "uptime_in_seconds" in said["info"]
+        redis.kill()
+        assert wait_until(lambda: gateway.get("/cache/ping")[0] == 503, 30)
+        assert gateway.post("/cache/flushall", {})[0] == 503
+
+
+def test_without_a_cache_the_routes_say_so(upstream: UpstreamThread, tmp_path: Path):
+    with Gateway(upstream_config(upstream.base_url), tmp_path) as gateway:
+        status, said = gateway.get("/cache/ping")
+        assert (status, json.loads(said)["error"]["type"]) == (503, "cache_ping_error")

@@ -166,6 +166,10 @@ def test_a_bad_address_is_a_bad_request(upstream: UpstreamThread, base: str) -> 
 # Our names.
 
 STEERING: dict[str, Any] = {
+    "cache": {"ttl": 5},
+    "caching": True,
+    "ttl": 5,
+    "preset_cache_key": "k",
     "timeout": 30,
     "request_timeout": 30,
     "stream_timeout": 30,
@@ -241,7 +245,7 @@ def test_every_name_of_the_contract_is_ours() -> None:
     assert set(CONTRACT) - params.OURS == set()
 
 
-FEATURES = {"guardrails": ["g"], "cache": {"ttl": 5}}
+FEATURES = {"guardrails": ["g"]}
 
 
 @pytest.mark.parametrize("name", FEATURES)

@@ -5,7 +5,8 @@ from litellm._reexport import names
 __getattr__, __dir__ = names(
     __name__,
     {
-        "litellm.unbuilt": "Cache DualCache InMemoryCache",
+        "litellm.sdk.cache": "Cache",
+        "litellm.unbuilt": "DualCache InMemoryCache",
         "litellm.types.caching": "LiteLLMCacheType",
     },
 )

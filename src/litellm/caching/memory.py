@@ -25,6 +25,11 @@ class MemoryStore:
         self._bytes = 0
         self._lock = Lock()
 
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return self._bytes
+
     def here(self, key: str) -> bytes | None:
         with self._lock:
             found = self._kept.get(key)

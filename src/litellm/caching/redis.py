@@ -42,8 +42,18 @@ class RedisStore:
             if cursor == b"0":
                 return
 
-    async def ping(self) -> None:
-        await self._ask("PING")
+    async def info(self) -> dict[str, str]:
+        """The server's own sections, as one."""
+        return dict(line.split(":", 1) for line in (await self._text("INFO")).splitlines() if ":" in line)
+
+    async def clients(self) -> list[dict[str, str]]:
+        """Everybody who is connected to the server."""
+        lines = (await self._text("CLIENT", "LIST")).splitlines()
+        return [dict(part.split("=", 1) for part in line.split() if "=" in part) for line in lines]
+
+    async def _text(self, *args: Argument) -> str:
+        reply = await self._ask(*args)
+        return reply.decode(errors="replace") if isinstance(reply, bytes) else ""
 
     async def aclose(self) -> None:
         await self.redis.aclose()

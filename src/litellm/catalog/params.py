@@ -40,7 +40,7 @@ CREDENTIALS: Final = frozenset(
 
 CREDENTIAL_PREFIXES: Final = ("aws_", "vertex_", "gcs_", "s3_", "watsonx_", "oci_", "sagemaker_")
 
-NOT_BUILT: Final = frozenset({"fallbacks", "guardrails", "cache", "context_window_fallback_dict", "model_list"})
+NOT_BUILT: Final = frozenset({"fallbacks", "guardrails", "context_window_fallback_dict", "model_list"})
 """Features whose silent absence would change the answer: asking for one is an error where it is not there."""
 
 BUILT: Final = frozenset(
@@ -52,6 +52,7 @@ BUILT: Final = frozenset(
         "litellm_session_id", "no-log", "model_info", "base_model", "client", "logger_fn", "input_cost_per_token",
         "output_cost_per_token", "input_cost_per_second", "output_cost_per_second", "mock_testing_fallbacks",
         "mock_testing_context_fallbacks", "mock_testing_content_policy_fallbacks", "mock_testing_rate_limit_error",
+        "cache", "caching", "ttl", "preset_cache_key",
     }
 )  # fmt: skip
 """Names of ours that have an effect. Whoever uses another one in the SDK is told so, once."""
@@ -62,7 +63,7 @@ OURS: Final = (
     | BUILT
     | {
         "metadata",
-        "caching", "ttl", "preset_cache_key", "litellm_metadata", "tags", "litellm_trace_id", "litellm_session_id",
+        "litellm_metadata", "tags", "litellm_trace_id", "litellm_session_id",
         "id", "input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "output_cost_per_second",
         "base_model", "model_info", "retry_policy", "cooldown_time", "max_fallbacks", "ensure_alternating_roles",
         "user_continue_message", "assistant_continue_message", "supports_system_message", "initial_prompt_value",

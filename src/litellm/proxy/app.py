@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
     from litellm.proxy.checking import Checks
+    from litellm.proxy.idempotency import Once
     from litellm.proxy.rests import Rests
     from litellm.router.affinity import Affinity
 
@@ -70,7 +71,9 @@ class Gateway:
         self._reported: tuple[LeftOut, ...] = ()
         self._affinity: Affinity | None = None
         self._cache: Cache | None = None
-        self._replaced: list[Cache] = []  # requests in flight may still ask them
+        self._replaced: list[Cache | Once] = []  # requests in flight may still ask them
+        self._once: Once | None = None
+        self._once_for: object = None  # the settings it was made by
         self.snapshot: Snapshot = self._whole(build(source.load(), self.engine, os.environ))
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
@@ -138,7 +141,7 @@ class Gateway:
 
     def _whole(self, snapshot: Snapshot) -> Snapshot:
         """With what outlives a reload. Nothing of that is touched before all that may fail is done."""
-        snapshot = self._sticking(self._with_cache(snapshot))
+        snapshot = replace(self._sticking(self._with_cache(snapshot)), once=self._one_call)
         routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health)
         return snapshot
 
@@ -167,8 +170,21 @@ class Gateway:
         if self._cache is None or self._cache.settings != wanted:
             if self._cache is not None:
                 self._replaced.append(self._cache)
-            self._cache = cached.make(wanted)
+            self._cache = cached.make(wanted, self.metrics)
         return replace(snapshot, cache=self._cache)
+
+    def _one_call(self) -> "Once | None":
+        """What knows calls by their Idempotency-Key. Nothing of it is loaded before a request has one."""
+        config = self.snapshot.config
+        general, settings = config.general_settings, config.litellm_settings
+        wanted = general.idempotency_ttl, settings.cache, settings.cache_params
+        if self._once_for != wanted:
+            from litellm.proxy import idempotency
+
+            if self._once is not None:
+                self._replaced.append(self._once)
+            self._once, self._once_for = idempotency.make(general, settings, self.worker), wanted
+        return self._once
 
     def report(self) -> None:
         """Say once which deployments are not served."""
@@ -224,8 +240,9 @@ class Gateway:
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
-        for cache in (*self._replaced, *([self._cache] if self._cache else [])):
-            await cache.store.aclose()
+        for kept in (*self._replaced, self._cache, self._once):
+            if kept is not None:
+                await kept.aclose()
         self.metrics.close()
 
     async def handle(self, exchange: Exchange) -> None:
@@ -254,6 +271,8 @@ class Gateway:
             _log.exception("internal error, call %s", exchange.call_id)
             _refuse(exchange, error)
         finally:
+            if exchange.recording is not None:
+                await exchange.recording.ended(exchange.model)
             seconds = perf_counter() - exchange.started
             self.metrics.ended(
                 _label(exchange.path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,

@@ -7,12 +7,14 @@ the same code. The cache is the process's and outlives a reload that does not ch
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
+from litellm.caching import entries
 from litellm.caching.base import Store, Unreachable
 from litellm.caching.controls import Controls, controls
 from litellm.caching.disk import DiskStore
@@ -21,14 +23,15 @@ from litellm.caching.memory import MemoryStore
 from litellm.catalog import models, params
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import headers
+from litellm.proxy import headers, kept
 from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import MASTER, Identity
+from litellm.proxy.metrics import Metrics
 from litellm.router.deployments import Deployment
 from litellm.router.router import Router, Served
-from litellm.types.calls import Ask, Json, as_object
+from litellm.types.calls import Ask, Json
 
 DEFAULT_TTL: Final = 600.0
 DEFAULT_FOLDER: Final = ".litellm_cache"
@@ -50,7 +53,9 @@ class Cache:
 
     settings: CacheParams
     store: Store
-    flights: dict[str, asyncio.Future[bytes | None]]
+    metrics: Metrics
+    flights: dict[str, asyncio.Future[bytes | None]] = field(default_factory=dict[str, Any])
+    writing: set[asyncio.Task[None]] = field(default_factory=set[Any])
     reached: bool = True
     """Said to the log once when it changes."""
 
@@ -85,19 +90,38 @@ class Cache:
         except Unreachable as error:
             return self._unreachable(error)
         self.reached = True
-        entry = _entry(raw)
-        if entry is None or (max_age is not None and time.time() - entry["at"] > max_age):
-            return None
-        return entry["wire"]
+        return entries.unpacked(raw, time.time(), max_age)
 
     async def keep(self, key: str, wire: bytes, ttl: float | None) -> None:
-        raw = orjson.dumps({"at": time.time(), "wire": orjson.Fragment(wire)})
+        raw = entries.packed(wire, time.time())
         if len(raw) > MAX_ENTRY:
             return
         try:
             await self.store.set(key, raw, ttl or self.settings.ttl or DEFAULT_TTL)
         except Unreachable as error:
             self._unreachable(error)
+        self.count()
+
+    def keep_stream(self, key: str, pieces: list[bytes], ttl: float | None) -> None:
+        """The caller, who has all of it, does not wait for this."""
+        task = asyncio.get_running_loop().create_task(self._keep_stream(key, pieces, ttl))
+        self.writing.add(task)
+        task.add_done_callback(self.writing.discard)
+
+    async def _keep_stream(self, key: str, pieces: list[bytes], ttl: float | None) -> None:
+        wire = await asyncio.to_thread(kept.answer_of, pieces)
+        if wire is not None:
+            await self.keep(key, wire, ttl)
+
+    def count(self) -> None:
+        """For `/metrics`: what lies in this process's memory."""
+        if isinstance(self.store, MemoryStore):
+            self.metrics.cache_holds(self.store.size)
+
+    async def aclose(self) -> None:
+        if self.writing:
+            await asyncio.wait(self.writing)
+        await self.store.aclose()
 
     def _unreachable(self, error: Unreachable) -> None:
         """Nobody is refused for it, and a day of it is one line."""
@@ -106,35 +130,29 @@ class Cache:
         self.reached = False
 
 
-def _entry(raw: bytes | None) -> Json | None:
-    """What `keep` has written; None for what anybody else has."""
-    try:
-        entry = as_object(orjson.loads(raw)) if raw is not None else None
-    except orjson.JSONDecodeError:
-        return None
-    if entry is None or not isinstance(entry.get("at"), float) or as_object(entry.get("wire")) is None:
-        return None
-    return entry
-
-
-def make(settings: CacheParams) -> Cache:
+def make(settings: CacheParams, metrics: Metrics) -> Cache:
     """Raises ImportError for Redis without its library, ValueError for an address that is none."""
-    return Cache(settings, _store(settings), {})
+    return Cache(settings, _store(settings), metrics)
 
 
 def _store(settings: CacheParams) -> Store:
     if settings.type == "disk":
         return DiskStore(Path(settings.disk_cache_dir or DEFAULT_FOLDER))
     if settings.type == "redis":
-        from litellm.caching.redis import RedisStore
-        from litellm.kv.redis import Address, Redis, parse
-
-        password = settings.password.get_secret_value() if settings.password else None
-        plain = Address(settings.host or "localhost", settings.port or 6379, password=password, tls=bool(settings.ssl))
-        address = parse(settings.url.get_secret_value()) if settings.url else plain
-        return RedisStore(Redis(address), f"litellm:cache:{settings.namespace or ''}:")
+        return redis_store(settings, "cache")
     size = settings.max_size_in_memory
     return MemoryStore() if size is None else MemoryStore(entries=size)
+
+
+def redis_store(settings: CacheParams, kind: str) -> Store:
+    """Raises as `make` does. Stores of two kinds share no entry."""
+    from litellm.caching.redis import RedisStore
+    from litellm.kv.redis import Address, Redis, parse
+
+    password = settings.password.get_secret_value() if settings.password else None
+    plain = Address(settings.host or "localhost", settings.port or 6379, password=password, tls=bool(settings.ssl))
+    address = parse(settings.url.get_secret_value()) if settings.url else plain
+    return RedisStore(Redis(address), f"litellm:{kind}:{settings.namespace or ''}:")
 
 
 class CachedRouter:
@@ -181,6 +199,7 @@ class CachedRouter:
         self, key: str, ask: Ask, group: Group, num_retries: int | None
     ) -> tuple[Served[Reply], bytes | None]:
         """What was answered, and that encoded. The answer of a fallback is not kept: it is another model's."""
+        self._missed(group)
         served = await self._router.send(ask, group, num_retries)
         if served.fallbacks:
             return served, None
@@ -190,12 +209,21 @@ class CachedRouter:
         return served, wire
 
     async def stream(self, ask: Ask, group: Group, num_retries: int | None = None) -> Served[EventStream]:
-        """An answer that was kept is played as a stream. A stream itself is not kept."""
+        """An answer that was kept is played as a stream; a stream that was complete is kept as an answer."""
         key = self._key(ask, group)
-        found = await self._found(key) if key is not None else None
-        if key is None or found is None:
+        if key is None:
             return await self._router.stream(ask, group, num_retries)
-        return await self._router.stream(replace(ask, mock=found), (self._hit(key, group),), 0)
+        found = await self._found(key)
+        if found is not None:
+            played = await self._router.stream(replace(ask, mock=found), (self._hit(key, group),), 0)
+            played.result.seconds = 0.0  # no provider was waited for
+            return played
+        self._missed(group)
+        served = await self._router.stream(ask, group, num_retries)
+        if not (served.fallbacks or self._said.no_store):
+            keep = partial(self._cache.keep_stream, key, ttl=self._said.ttl)
+            served.result = kept.KeptStream(served.result, MAX_ENTRY, keep)
+        return served
 
     def _key(self, ask: Ask, group: Group) -> str | None:
         if not self._cache.takes(ask):
@@ -208,7 +236,13 @@ class CachedRouter:
     async def _found(self, key: str) -> Json | None:
         return None if self._said.no_cache else await self._cache.find(key, self._said.max_age)
 
+    def _missed(self, group: Group) -> None:
+        if not self._said.no_cache:
+            self._cache.metrics.cache_asked(group[0].model_name, hit=False)
+
     def _hit(self, key: str, group: Group) -> Deployment:
+        self._cache.metrics.cache_asked(group[0].model_name, hit=True)
+        self._exchange.cache_hit = True
         charge = self._exchange.charge
         if charge is not None:
             charge.row.cache_hit = True

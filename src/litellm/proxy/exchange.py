@@ -18,6 +18,7 @@ from litellm.proxy.keys.identity import MASTER, Identity
 
 if TYPE_CHECKING:  # there is a charge only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.hooks import Passage
+    from litellm.proxy.idempotency import Recording
     from litellm.proxy.meter import Charge
     from litellm.proxy.spend.prompts import Kept
     from litellm.router.explain import Trace
@@ -52,6 +53,8 @@ class Exchange(ServerExchange):
     passage: "Passage | None" = None
     kept: "Kept | None" = None  # what it says, if that is to be kept
     trace: "Trace | None" = None  # where it goes and why, if that is to be told
+    cache_hit = False
+    recording: "Recording | None" = None  # of what is sent, for a call with an Idempotency-Key
 
     def named(self) -> str:
         """Gives the exchange its id: the caller's own, or a new one."""

@@ -73,6 +73,8 @@ async def serve(
     if raw is None:
         raw = await exchange.body(snapshot.max_body)
     named = route.model or exchange.query("model")
+    if b"idempotency-key" in exchange.fields and await _replayed(snapshot, exchange, identity, raw):
+        return None
     if snapshot.hooks is not None:
         raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
         named = None
@@ -122,6 +124,12 @@ def _splicer(exchange: Exchange, asked: str, usage_wanted: bool, streamed: Serve
     return make(asked, usage_wanted, streamed.result.decode)
 
 
+async def _replayed(snapshot: Snapshot, exchange: Exchange, identity: Identity, raw: bytes) -> bool:
+    """Whether this was a retry, and has been answered as the first was."""
+    once = snapshot.once()
+    return once is not None and await once.replayed(exchange, identity, raw)
+
+
 async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics: Metrics) -> None:
     reply = served.result
     wire = reply.wire
@@ -131,7 +139,8 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
     usage = as_object(wire.get("usage"))
     costs, made = b"", None
     if usage:
-        metrics.used(exchange.model, usage)
+        if not exchange.cache_hit:
+            metrics.used(exchange.model, usage)
         served.deployment.used(usage)
         made = prices.of_answer(served.deployment, wire, usage, reply.seconds)
         costs = headers.of_cost(made)
@@ -181,7 +190,7 @@ async def _stream(
             last(CUT_OFF)
         if exchange.kept is not None:
             exchange.kept.ended()
-        if splicer.usage:
+        if splicer.usage and not exchange.cache_hit:
             metrics.used(exchange.model, splicer.usage)
             served.deployment.used(splicer.usage)
 

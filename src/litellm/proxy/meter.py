@@ -120,7 +120,8 @@ class Meter:
         """On file first: whoever dies in between has counted too much, not too little."""
         row, ticket = charge.row, charge.ticket
         settling = self._keeper.final(row)
-        self.limiter.settle(ticket, row.prompt_tokens + row.completion_tokens, row.spend or 0)
+        tokens = 0 if row.cache_hit else row.prompt_tokens + row.completion_tokens  # a hit's are no provider's
+        self.limiter.settle(ticket, tokens, row.spend or 0)
         if row.status == "success":
             before = self._answers.get(row.model_group, float(row.completion_tokens))
             self._answers[row.model_group] = before + _RECENT * (row.completion_tokens - before)

@@ -31,6 +31,9 @@ HELP: Final = {
     "litellm_input_tokens_metric_total": ("counter", "Prompt tokens that providers reported"),
     "litellm_output_tokens_metric_total": ("counter", "Completion tokens that providers reported"),
     "litellm_total_tokens_metric_total": ("counter", "Tokens that providers reported"),
+    "litellm_cache_hits_metric_total": ("counter", "Requests that the response cache answered"),
+    "litellm_cache_misses_metric_total": ("counter", "Requests that the response cache was asked for in vain"),
+    "litellm_cache_bytes": ("gauge", "What the response cache holds in memory"),
     "litellm_spend_unjournaled_metric_total": (
         "counter",
         "Calls that the journal of spend did not take, by their fate",
@@ -151,6 +154,13 @@ class Metrics:
             values[total] += usage.get("total_tokens") or 0
         except TypeError:  # an endpoint's usage that is no number
             return
+
+    def cache_asked(self, model: str, *, hit: bool) -> None:
+        name = "hits" if hit else "misses"
+        self._values[self._slots.slot(f"litellm_cache_{name}_metric_total{{{self._asked(model)}}}")] += 1
+
+    def cache_holds(self, size: int) -> None:
+        self._values[self._slots.slot("litellm_cache_bytes")] = size
 
     def lag(self, seconds: float) -> None:
         self._values[self._lag] = seconds

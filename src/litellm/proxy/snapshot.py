@@ -3,7 +3,7 @@
 What outlives a reload (connections, metrics) is not here: the engine is handed in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -30,6 +30,7 @@ from litellm.types.calls import Json, Target
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
     from litellm.proxy.cached import Cache
     from litellm.proxy.hooks import Hooks
+    from litellm.proxy.idempotency import Once
     from litellm.proxy.sticking import Sticking
 
 DEFAULT_COMMIT_SECONDS: Final = 15.0
@@ -66,6 +67,8 @@ class Snapshot:
     cache: "Cache | None" = None
     sticking: "Sticking | None" = None
     """What keeps calls together, if anything does."""
+    once: "Callable[[], Once | None]" = lambda: None
+    """Knows calls by their Idempotency-Key; made when the first has one."""
 
 
 def build(

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import orjson
 
-from litellm import exceptions as e
 from litellm.engine.builder import stream_chunk_builder
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.events import Record
 from litellm.engine.listeners import Listeners
-from litellm.engine.streams import EventStream, Sink
+from litellm.engine.streams import EventStream
+from litellm.engine.tapped import Tapped, chunks_of
 from litellm.engine.upstream import additional_headers
-from litellm.formats.sse import SSEDecoder
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
 from litellm.router.plan import RetryPolicy, Routing
@@ -114,77 +113,29 @@ def _made(op: Op, wire: bytes) -> Any:
     return _MADE[op](orjson.loads(wire))
 
 
-class Overheard(EventStream):
-    """An EventStream whose bytes are kept on their way to its taker. Its end is told when it is closed."""
+class Overheard(Tapped):
+    """Its bytes are kept; its end is told when it is closed."""
 
-    __slots__ = ("_hidden", "_inner", "_kept", "_outer", "_record", "_size", "_wrong")
+    __slots__ = ("_hidden", "_kept", "_record", "_size")
 
     def __init__(self, inner: EventStream, record: Record, hidden: Json) -> None:
-        # Not the parent's: this one has no response of its own, the stream within has it.
-        self.headers = inner.headers
-        self.seconds = inner.seconds
-        self._inner = inner
+        super().__init__(inner)
         self._record = record
         self._hidden = hidden
         self._kept: list[bytes] = []
         self._size = 0
-        self._outer: Sink | None = None
-        self._wrong: e.LiteLLMError | None = None
 
-    def relay(self, sink: Sink) -> None:
-        self._outer = sink
-        self._inner.relay(self)
-
-    def data(self, data: bytes, /) -> None:
+    def heard(self, data: bytes) -> None:
         if not self._kept:
             self._record.first()
         if self._size < MAX_KEPT:
             self._kept.append(data)
             self._size += len(data)
-        if self._outer is not None:
-            self._outer.data(data)
-
-    def end(self, error: Any, /) -> None:
-        self._wrong = self._wrong or error
-        if self._outer is not None:
-            self._outer.end(error)
-
-    def broke(self, error: e.LiteLLMError) -> None:
-        self._wrong = error
-
-    async def batch(self) -> list[Json]:
-        return await self._inner.batch()
-
-    def take(self) -> list[Json]:
-        return self._inner.take()
-
-    def decode(self, data: bytes) -> Json:
-        return self._inner.decode(data)
-
-    def pause(self) -> None:
-        self._inner.pause()
-
-    def resume(self) -> None:
-        self._inner.resume()
 
     def close(self) -> None:
-        self._inner.close()
+        super().close()
         kept, self._kept = self._kept, []
-        if self._wrong is not None:
-            self._record.failed(self._wrong, self._hidden)
+        if self.wrong is not None:
+            self._record.failed(self.wrong, self._hidden)
         else:
-            self._record.succeeded(partial(_assembled, kept), self._hidden)
-
-
-def _assembled(pieces: list[bytes]) -> Any:
-    """The answer that a stream's bytes add up to; of one that broke off, what had come."""
-    decoder = SSEDecoder()
-    events = [*decoder.feed(b"".join(pieces)), *decoder.end()]
-    chunks: list[Any] = []
-    for event in events:
-        if event.data and event.data != b"[DONE]":
-            try:
-                chunks.append(orjson.loads(event.data))
-            except orjson.JSONDecodeError:  # the caller has been told so; callbacks get the rest
-                continue
-    return stream_chunk_builder([chunk for chunk in chunks if isinstance(chunk, dict) and "error" not in chunk])
+            self._record.succeeded(lambda: stream_chunk_builder(chunks_of(kept).chunks), self._hidden)

@@ -20,11 +20,13 @@ from litellm.sdk.ask import Request, request_of
 from litellm.sdk.client import client
 from litellm.sdk.hidden import hidden_params
 from litellm.sdk.streaming import CustomStreamWrapper
+from litellm.settings import settings
 from litellm.types import utils as types
-from litellm.types.calls import Json, Op, Target
+from litellm.types.calls import Ask, Json, Op, Target
 
 if TYPE_CHECKING:
     from litellm.engine.events import Record
+    from litellm.sdk.cache import Use
 
 OPENAI_HOST: Final = "://api.openai.com"
 
@@ -288,12 +290,26 @@ async def _carry(
         _ask_for_usage(ask.params, deployment.target, record)
     if record is not None:
         record.began(ask, deployment.target)
-    router = await client.router() if own is None else sessions.router_over(own, ask.model)
+    use = None if plain or settings.cache is None else _cached(op, given, ask, deployment)
+    router: Any = await client.router() if own is None else sessions.router_over(own, ask.model)
+    if use is not None:
+        router = use.over(router)
     if not ask.stream:
         served = await router.send(ask, (deployment,), request.num_retries)
-        return _response(op, request, deployment, served.result, started, {} if plain else given)
-    streamed = await router.stream(ask, (deployment,), request.num_retries)
-    return _stream(op, request, deployment, streamed.result, record, {} if plain else given)
+        made = _response(op, request, deployment, served.result, started, {} if plain else given)
+    else:
+        streamed = await router.stream(ask, (deployment,), request.num_retries)
+        made = _stream(op, request, deployment, streamed.result, record, {} if plain else given)
+    if use is not None:
+        use.mark(made._hidden_params, record)  # pyright: ignore[reportPrivateUsage]
+    return made
+
+
+def _cached(op: Op, given: Json, ask: Ask, deployment: Deployment) -> "Use | None":
+    """Loaded for a program that has a cache."""
+    from litellm.sdk import cache
+
+    return cache.use(op, given, ask, deployment)
 
 
 def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float, given: Json) -> Any:

@@ -81,9 +81,12 @@ class Portal:
     def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of the coroutine that `make` returns; it is called on the loop, in the caller's context."""
         loop = self._loop or self._open()
-        if self._thread is not None and get_ident() == self._thread.ident:
+        if self.is_here():
             return self._deeper().run(make)
         return _Job(loop, make).wait()
+
+    def is_here(self) -> bool:
+        return self._thread is not None and get_ident() == self._thread.ident
 
     def close(self) -> None:
         """Cancel what runs, close what is open, end the thread. A later `run` makes a new loop."""
@@ -149,6 +152,11 @@ def run_on(loop: asyncio.AbstractEventLoop, make: Callable[[], Coroutine[Any, An
     if asyncio._get_running_loop() is loop:  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportAttributeAccessIssue]
         raise RuntimeError("this belongs to the running event loop: use `async for`, or `await`")
     return _Job(loop, make).wait()
+
+
+def is_here() -> bool:
+    """Whether this is the background loop's thread."""
+    return _portal.is_here()
 
 
 def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:

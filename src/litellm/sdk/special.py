@@ -14,6 +14,7 @@ _SETTINGS: Final = frozenset(
     {
         "callbacks", "input_callback", "success_callback", "failure_callback", "_async_input_callback",
         "_async_success_callback", "_async_failure_callback", "model_fallbacks", "client_session", "aclient_session",
+        "cache",
     }
 )  # fmt: skip
 

@@ -90,7 +90,7 @@ def test_every_route_is_on_the_page(page: Page, gateway: Gateway) -> None:
     assert set(page.run("[...document.querySelectorAll('.op')].map(op => op.id)")) == wanted
     assert text(page, "main h2").split("|") == [
         "inference", "models", "model management", "credentials", "keys", "users", "teams", "organizations",
-        "customers", "budgets", "tags", "spend", "audit", "health", "docs",
+        "customers", "budgets", "tags", "spend", "audit", "cache", "health", "docs",
     ]  # fmt: skip
 
 

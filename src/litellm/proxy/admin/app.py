@@ -22,6 +22,7 @@ from litellm.proxy.admin import (
     activity,
     audit,
     budgets,
+    caches,
     credentials,
     customers,
     deployments,
@@ -69,7 +70,7 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(keys.router)
     for part in (
         users, teams, organizations, deployments, credentials, customers, budgets, tags, spend, totals, activity,
-        events, audit,
+        events, audit, caches,
     ):  # fmt: skip
         app.include_router(part.router)
     _describe(app, gateway)

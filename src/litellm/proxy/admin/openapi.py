@@ -27,6 +27,7 @@ TAGS: Final = {
     "tags": "Limits for the tags of requests.",
     "spend": "What calls have cost.",
     "audit": "Who changed what, and when.",
+    "cache": "The response cache: whether it answers, and forgetting what it holds.",
     "health": "Is it alive, can it serve, does every endpoint answer?",
     "docs": "This description.",
 }

@@ -457,6 +457,11 @@ class GeneralSettings(Section):
         description="Checks in an interval at most; the other deployments have their turn in the next. Default 100.",
     )
     max_request_size_mb: Positive | None = Field(default=None, description="Larger request bodies are refused (413).")
+    idempotency_ttl: Amount | None = Field(
+        default=None,
+        description="Seconds that the answer to a request with an `Idempotency-Key` is kept for its retries. Default "
+        "3600; 0 ignores the header. See docs/caching.md.",
+    )
     stream_commit_seconds: Positive | None = Field(
         default=None,
         description="How long the status line of a stream waits for the first event after the endpoint's 2xx; then it "
