@@ -9,9 +9,11 @@ the provider asks; failures of the connection, timeouts and 5xx rest it when mor
 minute failed; any other 4xx is the caller's own. The only deployment of a group never rests.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import ceil, inf
-from typing import Final
+from typing import Any, Final
 
 from litellm import exceptions as e
 from litellm.router.windows import REQUESTS, TOKENS, Window
@@ -22,6 +24,7 @@ FAILING_SHARE: Final = 0.5
 LONGEST_REST: Final = 60.0
 """Seconds: a deployment that fails its probe rests twice as long as before, up to this."""
 _AT_ONCE: Final = frozenset({401, 403, 404, 429})
+_UNGUARDED: Final = nullcontext()  # one event loop does one thing at a time
 _SMOOTHING: Final = 0.3  # how much the newest latency counts
 _DECAY: Final = 10.0  # seconds after which a peak has lost most of its weight
 
@@ -46,6 +49,7 @@ class State:
     __slots__ = (
         "failed",
         "failures",
+        "guard",
         "inflight",
         "latency",
         "minute",
@@ -64,6 +68,8 @@ class State:
     )  # fmt: skip
 
     def __init__(self) -> None:
+        self.guard: AbstractContextManager[Any] = _UNGUARDED
+        """Held while a failure is counted."""
         self.parallel: int | None = None
         self.rpm: float | None = None
         self.tpm: float | None = None
@@ -137,6 +143,16 @@ class State:
         self.resting_until = max(self.resting_until, now + seconds)
         self._weigh()
 
+    def forget(self) -> None:
+        """All but its limits and the calls in flight."""
+        self.resting_until = 0.0
+        self.strikes, self.probing, self.latency = 0, False, None
+        self.requests = self.tokens = self.failed = 0
+        self.failures.clear()
+        if self.window is not None:
+            self.window = Window()
+        self._weigh()
+
     def _turn(self, now: float) -> None:
         minute = int(now // 60)
         if minute != self.minute:
@@ -171,11 +187,16 @@ class Cooldowns:
 class Health:
     """The states of all deployments of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[], State] = State) -> None:
         self._states: dict[str, State] = {}
+        self._make = make
 
     def of(self, deployment_id: str) -> State:
-        return self._states.setdefault(deployment_id, State())
+        return self._states.setdefault(deployment_id, self._make())
+
+    def forget(self) -> None:
+        for state in self._states.values():
+            state.forget()
 
     def keep(self, ids: set[str]) -> None:
         """Forgets the deployments that a reload has taken away; their calls end on the states that they hold."""
@@ -192,6 +213,11 @@ def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, al
 
     `alone`: it is the only one of its group. `pattern`: a wildcard's, whose 404 is about the name that was asked for.
     """
+    with state.guard:
+        _failed(state, error, now, rules, alone, pattern)
+
+
+def _failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, alone: bool, pattern: bool) -> None:
     state.probing = False
     status = error.status_code
     if status == 404 and pattern:

@@ -36,7 +36,8 @@ class Router:
     of the deployments."""
 
     __slots__ = (
-        "_bounded", "_budgets", "_clock", "_commit_seconds", "_engine", "deployments", "fallbacks", "policy", "routing"
+        "_bounded", "_budgets", "_clock", "_commit_seconds", "_engine", "_sleep", "deployments", "fallbacks", "policy",
+        "routing",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +49,7 @@ class Router:
         routing: Routing | None = None,
         fallbacks: Fallbacks = NONE,
         clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.deployments = deployments
         self.policy = policy
@@ -59,6 +61,7 @@ class Router:
         self._budgets: dict[str, RetryBudget] | None = {} if routing is not None else None
         """By model group. A program's own calls have none: they are tried as often as it says."""
         self._clock = clock
+        self._sleep = sleep
 
     async def models(self, target: Target) -> list[str]:
         """The models that an endpoint says it has."""
@@ -165,7 +168,7 @@ class Router:
             if step.again and budget is not None and not budget.spend(now):
                 raise _last(failures, policy)
             if step.pause:
-                await asyncio.sleep(step.pause)
+                await self._sleep(step.pause)
             try:
                 result = await self._attempt(ask, step.deployment, attempt, len(group) == 1, until)
                 return Served(result, step.deployment, len(failures))
