@@ -7,8 +7,11 @@ with more literal text before its `*`.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from litellm.exceptions import AuthenticationError
 from litellm.router.health import State
@@ -136,6 +139,11 @@ class Deployments:
                     self._expanded.popitem(last=False)
                 return made
         return ()
+
+
+def id_of(model_name: str, params: Json) -> str:
+    """The same for the same deployment after any reload, on any replica (hard-parts 4)."""
+    return sha256(orjson.dumps([model_name, params], option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
 
 
 def _concrete(deployment: Deployment, matched: str) -> Deployment:

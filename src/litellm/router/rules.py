@@ -7,15 +7,19 @@ from pydantic import BaseModel
 
 from litellm.router.fallbacks import MOST, Fallbacks, Table
 from litellm.router.strategies import STRATEGIES, Strategy
+from litellm.router.strategies.latency_based import within
 from litellm.types.calls import as_list, as_object
 
 DEFAULT_RETRIES: Final = 2
 DEFAULT_REST: Final = 5.0  # seconds
 DEFAULT_STRATEGY: Final = "simple-shuffle"
+BY_LATENCY: Final = "latency-based-routing"
 
 
-def strategy_of(name: str | None) -> Strategy:
-    """The default one for a name that has none."""
+def strategy_of(name: str | None, buffer: float | None = None) -> Strategy:
+    """The default one for a name that has none. `buffer`: of `latency_based.within`, for the strategy by latency."""
+    if buffer and name == BY_LATENCY:
+        return within(buffer)
     return STRATEGIES.get(name or DEFAULT_STRATEGY, STRATEGIES[DEFAULT_STRATEGY])
 
 

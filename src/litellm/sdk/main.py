@@ -281,7 +281,9 @@ async def _carry(
     ask = request.ask
     if op == "chat" and not given.get("messages"):
         raise e.BadRequestError(message="messages must be a non-empty list", llm_provider="", model=ask.model)
-    deployment = Deployment("", ask.model, client.target(request.wish, ask.mock is not None, asynchronous))
+    deployment = Deployment(
+        "" if plain else _id(given), ask.model, client.target(request.wish, ask.mock is not None, asynchronous)
+    )
     if not plain:
         await _mocked_delay(given, request)
     if ask.stream:
@@ -294,6 +296,12 @@ async def _carry(
         return _response(op, request, deployment, served.result, started, {} if plain else given)
     streamed = await router.stream(ask, (deployment,), request.num_retries)
     return _stream(op, request, deployment, streamed.result, record, {} if plain else given)
+
+
+def _id(given: Json) -> str:
+    """A deployment's, if the call goes to one of a Router's."""
+    info: Json = given.get("model_info") or {}
+    return info.get("id") or ""
 
 
 def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float, given: Json) -> Any:

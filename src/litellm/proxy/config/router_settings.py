@@ -45,9 +45,7 @@ class RouterSettings(Section):
         redis_password redis_port redis_url router_general_settings routing_strategy_args search_tools
         """
     )
-    unguarded: ClassVar[frozenset[str]] = names_of(
-        "guardrail_list provider_budget_config"
-    )
+    unguarded: ClassVar[frozenset[str]] = names_of("guardrail_list provider_budget_config")
 
     num_retries: Count | None = Field(default=None, description="As in `litellm_settings`, and wins over it.")
     timeout: Positive | None = Field(
