@@ -358,6 +358,15 @@ def test_one_deployment_comes_changes_and_goes(make: Make, upstream: UpstreamThr
         router.add_deployment({"litellm_params": {"model": "openai/m"}})
 
 
+def test_what_a_group_is(make: Make):
+    router = make(("m", "gpt-4o", {"rpm": 5}), ("m", "own", {"rpm": 7, "input_cost_per_token": 1.0}))
+    info = router.get_model_group_info("m")
+    assert info is not None
+    assert (info.providers, info.rpm, info.tpm, info["input_cost_per_token"]) == (["openai"], 12, None, 1.0)
+    assert info.max_input_tokens and info.get("supports_vision") is True
+    assert router.get_model_group_info("n") is None
+
+
 def test_an_id_is_the_same_for_the_same_deployment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("A_KEY", "sk-1")
     rows = [{"model_name": "m", "litellm_params": {"model": "openai/m", "api_key": "os.environ/A_KEY"}}]

@@ -115,6 +115,7 @@ def entry_of(row: Any, where: str, usual: Usual) -> Entry:
     params = checked.litellm_params
     own: Json = {name: value for name, value in (given or {}).items() if value is not None}
     info["id"] = info.get("id") or id_of(checked.model_name, own)
+    prices = {name: value for name, value in own.items() if cost.is_rate(name)}
     deployment = Listed(
         id=info["id"],
         model_name=checked.model_name,
@@ -126,11 +127,10 @@ def entry_of(row: Any, where: str, usual: Usual) -> Entry:
         order=params.order,
         tags=frozenset(params.tags or ()),
         max_retries=params.num_retries if params.max_retries is None else params.max_retries,
-        info=info,
+        info={**prices, **info},
     )
     if usual.priced:
-        prices = {**{name: value for name, value in own.items() if cost.is_rate(name)}, **info}
-        deployment = replace(deployment, rates=_rates(deployment.target, prices), price=_rates)
+        deployment = replace(deployment, rates=_rates(deployment.target, deployment.info), price=_rates)
     parallel = usual.parallel if params.get("max_parallel_requests") is None else params.max_parallel_requests
     return Entry({**written, "model_info": info}, deployment, parallel)
 

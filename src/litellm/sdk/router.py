@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, Final, cast
 
 from litellm import exceptions as e
+from litellm.router import groups
 from litellm.router.health import Health
 from litellm.router.plan import choose, wait
 from litellm.router.shared import SharedState
@@ -203,6 +204,11 @@ class Router:
     def get_deployment(self, model_id: str) -> types.Deployment | None:
         entry = self._found(model_id)
         return None if entry is None else _shown(entry)
+
+    def get_model_group_info(self, model_group: str) -> types.ModelGroupInfo | None:
+        """What its deployments are together, by the list and the catalog of models; None if there are none."""
+        group = self._routed.deployments.group(self._routed.aliases.get(model_group, model_group))
+        return types.ModelGroupInfo.model_validate(groups.info_of(model_group, group)) if group else None
 
     def get_available_deployment(
         self, model: str, messages: Any = None, input: Any = None, request_kwargs: Mapping[str, Any] | None = None

@@ -110,3 +110,18 @@ class Deployment(_Fields):
     model_name: Annotated[str, Field(min_length=1)]
     litellm_params: LiteLLM_Params
     model_info: ModelInfo = Field(default_factory=ModelInfo)
+
+
+class ModelGroupInfo(_Fields):
+    """What the deployments of one `model_name` are together."""
+
+    model_group: str
+    providers: list[str]
+    mode: str | None = None
+    max_input_tokens: float | None = None
+    max_output_tokens: float | None = None
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+    tpm: int | None = None
+    rpm: int | None = None
+    supported_openai_params: list[str] | None = None
