@@ -101,7 +101,7 @@ def test_what_is_wrong_in_the_list_is_named(wrong: Any, said: str):
     [
         ({"redis_host": "h"}, NotBuilt, r"litellm\.Router\(redis_host=\.\.\.\)"),
         ({"cache_responses": True}, NotBuilt, "cache_responses"),
-        ({"enable_pre_call_checks": True}, NotBuilt, "enable_pre_call_checks"),
+        ({"optional_pre_call_checks": ["x"]}, NotBuilt, "optional_pre_call_checks"),
         ({"routing_strategy_args": {"ttl": 10}}, NotBuilt, "routing_strategy_args"),
         ({"routing_strategy": "by-luck"}, ValueError, "routing_strategy: expected one of simple-shuffle"),
         ({"fallbacks": ["m"]}, ValueError, "fallbacks: expected a list like"),
@@ -286,6 +286,24 @@ def test_fallbacks_can_be_tried_out(flag: str, answers: str):
     assert router.completion("m", HI, **own).choices[0].message.content == "policy"
     made = router.completion("m", HI, mock_testing_rate_limit_error=True, num_retries=1)
     assert headers(made)["x-litellm-attempted-fallbacks"] == 1
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_prompt_goes_where_it_fits(make: Make, upstream: UpstreamThread, asynchronous: bool):
+    router = make(
+        ("m", "small", None, {"id": "small", "max_input_tokens": 20}), ("m", "large", None, {"id": "large"}),
+        ("n", "tiny", None, {"id": "tiny", "max_input_tokens": 20}),
+        enable_pre_call_checks=True, context_window_fallbacks=[{"n": ["m"]}],
+    )  # fmt: skip
+    long = [{"role": "user", "content": "word " * 100}]
+    for _ in range(4):
+        for name in ("m", "n"):
+            _ = asyncio.run(router.acompletion(name, long)) if asynchronous else router.completion(name, long)
+    assert asked(upstream) == ["large"] * 8
+    with pytest.raises(litellm.ContextWindowExceededError, match="no deployment of model=n takes so many"):
+        router.completion("n", long, disable_fallbacks=True)
+    router.completion("n", HI)
+    assert asked(upstream)[-1] == "tiny"
 
 
 def test_a_deployment_rests_and_is_forgotten(make: Make, upstream: UpstreamThread):

@@ -21,7 +21,7 @@ from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.router import Router, Served
 from litellm.router.rules import fallback_lists, fallbacks_of
 from litellm.router.tags import tagged
-from litellm.sdk import public
+from litellm.sdk import prechecks, public
 from litellm.sdk.deployments import Asked
 from litellm.types.calls import Call, Json, Op, as_list, as_object
 
@@ -134,6 +134,8 @@ class Routed:
     aliases: Mapping[str, str]
     any_tag: bool | None
     """Calls with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
+    checks: bool
+    """Prompts go only where they fit (`prechecks.py`)."""
     routers: tuple[Router, Router]
     """For synchronous callers, and for asynchronous ones."""
 
@@ -146,12 +148,13 @@ class Routed:
         fallbacks: Fallbacks,
         aliases: Mapping[str, str],
         any_tag: bool | None,
+        checks: bool,
     ) -> "Routed":
         routers = (
             Router(deployments, PublicCalls(False), policy, None, routing, fallbacks, sleep=_sleep),
             Router(deployments, PublicCalls(True), policy, None, routing, fallbacks),
         )
-        return cls(deployments, policy, routing, fallbacks, aliases, any_tag, routers)
+        return cls(deployments, policy, routing, fallbacks, aliases, any_tag, checks, routers)
 
     async def call(self, op: Op, asynchronous: bool, given: Json) -> Any:
         """`given` are the caller's arguments, `model` a model group, an alias or a deployment's id. Raises as the
@@ -160,8 +163,15 @@ class Routed:
         ask = self._ask(op, given)
         tags = _tags(given)
         group = self.group(ask.model, tags)
-        if self.any_tag is not None:
-            ask.fit = partial(tagged, tags=tags, any_will_do=self.any_tag)
+        tokens = None
+        if self.checks and op == "chat":
+            tokens = await prechecks.tokens_of(given, group[0].target.model, asynchronous)
+            roomy = prechecks.fitting(group, tokens)
+            if not roomy and ask.failure is None:
+                ask.failure = prechecks.too_long(ask.model, tokens)
+            group = roomy or group
+        if self.any_tag is not None or tokens is not None:
+            ask.fit = partial(self._fit, tags, tokens)
         router = self._router(asynchronous, given)
         retries = _retries(given, ask.model)
         if ask.stream:
@@ -189,6 +199,11 @@ class Routed:
             text = f"No deployments available for model={model} with tags {list(tags)}"
             raise e.AuthenticationError(message=text, llm_provider="", model=model)
         return fitting
+
+    def _fit(self, tags: tuple[str, ...], tokens: int | None, group: Group) -> Group:
+        """Those of a fallback's deployments that may serve a call."""
+        group = group if self.any_tag is None else tagged(group, tags, self.any_tag)
+        return group if tokens is None else prechecks.fitting(group, tokens)
 
     def group_for(self, given: Json) -> Group:
         """The deployments that may serve a call with these arguments. Raises as `group`."""
@@ -237,7 +252,7 @@ class Routed:
             context_window=theirs.context_window or self.fallbacks.context_window,
             content_policy=theirs.content_policy or self.fallbacks.content_policy,
         )
-        made = Routed.over(self.deployments, self.policy, self.routing, both, self.aliases, self.any_tag)
+        made = Routed.over(self.deployments, self.policy, self.routing, both, self.aliases, self.any_tag, self.checks)
         return made.routers[asynchronous]
 
 

@@ -16,7 +16,7 @@ from litellm.unbuilt import NotBuilt
 
 NOT_BUILT: Final = (
     "redis_url", "redis_host", "redis_port", "redis_password", "cache_responses", "cache_kwargs", "caching_groups",
-    "enable_pre_call_checks", "optional_pre_call_checks", "provider_budget_config",
+    "optional_pre_call_checks", "provider_budget_config",
     "alerting_config", "enable_health_check_routing", "enable_weighted_failover", "router_general_settings",
     "search_tools", "guardrail_list",
 )  # fmt: skip
@@ -109,4 +109,5 @@ def routed(given: Json, deployments: Iterable[Deployment]) -> Routed:
         ),
         aliases,
         bool(given["tag_filtering_match_any"]) if given["enable_tag_filtering"] else None,
+        bool(given["enable_pre_call_checks"]),
     )
