@@ -62,7 +62,7 @@ litelm_settings: {}
         "16:3: general_settings.alerting: warning: has no effect yet",
         "17:37: router_settings.routing_strategy: expected one of 'simple-shuffle', 'least-busy', "
         "'latency-based-routing', 'usage-based-routing', 'usage-based-routing-v2', 'cost-based-routing', "
-            "'power-of-two' or 'lar1', "
+        "'power-of-two' or 'lar1', "
         "did you mean least-busy?",
         "18:1: litelm_settings: warning: unknown name, has no effect, did you mean litellm_settings?",
     ]
