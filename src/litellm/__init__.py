@@ -22,6 +22,7 @@ _NAMES = {
             LiteLLM acompletion_with_retries acount_tokens ahealth_check completion_with_retries config_completion""",
         "litellm.sdk.budget": "BudgetManager",
         "litellm.sdk.cache": "Cache disable_cache enable_cache update_cache",
+        "litellm.sdk.router": "Router",
         "litellm.engine.builder": "stream_chunk_builder",
         "litellm.sdk.costs": """
             completion_cost cost_per_token get_response_cost_from_hidden_params response_cost_calculator""",
@@ -72,7 +73,7 @@ _NAMES = {
         "litellm.sdk.logs": "print_verbose verbose_logger verbose_proxy_logger verbose_router_logger",
         "litellm.sdk.secrets": "get_secret get_secret_bool get_secret_str",
         "litellm.unbuilt": """
-            AmazonBedrockGlobalConfig DualCache InMemoryCache Router acancel_batch acancel_responses acreate_batch
+            AmazonBedrockGlobalConfig DualCache InMemoryCache acancel_batch acancel_responses acreate_batch
             acreate_file adapter_completion adelete_responses afile_content afile_delete afile_list afile_retrieve
             aget_responses aimage_edit aimage_generation aimage_variation alist_batches alist_input_items amoderation
             anthropic_messages aocr arerank aresponses aretrieve_batch asearch aspeech atranscription cancel_batch
@@ -138,6 +139,7 @@ if TYPE_CHECKING:
     from litellm.sdk.main import embedding as embedding
     from litellm.sdk.main import text_completion as text_completion
     from litellm.sdk.models import *  # noqa: F403
+    from litellm.sdk.router import Router as Router
     from litellm.sdk.streaming import CustomStreamWrapper as CustomStreamWrapper
     from litellm.sdk.tokens import *  # noqa: F403
     from litellm.types.utils import *  # noqa: F403

@@ -6,7 +6,9 @@ the list in tests/compat/test_unbuilt.py.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 Public = tuple[str, str]
 """Names of plain functions, and of coroutine functions; separated by blanks."""
@@ -54,15 +56,6 @@ FUNCTIONS: Final[dict[str, Public]] = {
 
 CLASSES: Final[dict[str, dict[str, Public]]] = {
     "litellm": {
-        "Router": (
-            """
-            completion embedding text_completion get_available_deployment get_model_list get_model_names
-            set_model_list add_deployment upsert_deployment delete_deployment get_settings update_settings reset
-            flush_cache _deployment_params_with_request_reasoning_override""",
-            """
-            acompletion aembedding atext_completion aresponses aimage_generation atranscription aspeech arerank
-            amoderation abatch_completion abatch_completion_fastest_response schedule_acompletion""",
-        ),
         "AmazonBedrockGlobalConfig": ("", ""),
     },
     "litellm.caching.caching": {"DualCache": ("", ""), "InMemoryCache": ("", "")},
@@ -102,7 +95,28 @@ CLASSES: Final[dict[str, dict[str, Public]]] = {
     "litellm.utils": {"ProviderConfigManager": ("get_provider_responses_api_config", "")},
 }
 
+METHODS: Final[dict[str, dict[str, Public]]] = {
+    "litellm": {
+        "Router": (
+            "_deployment_params_with_request_reasoning_override",
+            "aresponses aimage_generation atranscription aspeech arerank amoderation schedule_acompletion",
+        ),
+    },
+}
+"""What built classes lack."""
+
 Made = Callable[..., Any]
+
+
+def lacking(module: str, name: str) -> Callable[[type[T]], type[T]]:
+    """Gives a class the methods that METHODS says it has not yet."""
+
+    def given(cls: type[T]) -> type[T]:
+        for method, made in _functions(module, METHODS[module][name], f"{name}.").items():
+            setattr(cls, method, made)
+        return cls
+
+    return given
 
 
 def _functions(module: str, public: Public, prefix: str = "") -> dict[str, Made]:

@@ -14,7 +14,7 @@ import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, clientside, explaining, headers, prices, regions, routing
+from litellm.proxy import body, clientside, explaining, headers, prices, regions
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
@@ -27,6 +27,7 @@ from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import Relay
 from litellm.router.deployments import Deployment
 from litellm.router.router import Served
+from litellm.router.tags import tagged
 from litellm.types.accounts import Wanted, storable
 from litellm.types.calls import Ask, Json, Op, as_list, as_object
 
@@ -258,7 +259,7 @@ def _fit(
     """A fallback's deployments as the caller's own would be: by its tags, in its region, within its timeout, with its
     key. None of them, if they do not let it say what it said."""
     if any_tag is not None:
-        group = routing.tagged(group, tags, any_tag)
+        group = tagged(group, tags, any_tag)
     if bound is not None:
         group = regions.within(bound.regions, group)
     if not ours or not group:
@@ -284,7 +285,7 @@ def _tagged(
 ) -> tuple[Deployment, ...]:
     """The group's deployments for the request's tags. Raises ProxyError 401, as LiteLLM does, if there are none."""
     tags = _wanted(exchange, ask, identity).tags
-    fitting = routing.tagged(group, tags, snapshot.any_tag is True)
+    fitting = tagged(group, tags, snapshot.any_tag is True)
     if exchange.trace is not None:
         exchange.trace.filtered(group, fitting, f"not for a request with tags {list(tags)}")
     if not fitting:

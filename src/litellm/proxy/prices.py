@@ -1,6 +1,6 @@
 """What the gateway's answers cost: rates are resolved once per deployment, a cost is worked out per answer."""
 
-from typing import Any, Final
+from typing import Any
 
 from litellm.catalog import cost, models
 from litellm.router.deployments import Deployment
@@ -34,18 +34,6 @@ def estimate(deployment: Deployment, prompt: int, completion: int) -> int | None
         return None
     rates = deployment.rates.at(prompt)
     return -(-(prompt * (rates.input or 0) + completion * (rates.output or 0)) // 1000)
-
-
-def known_of(deployment: Deployment) -> Json:
-    """What the catalog knows of a deployment's model, as users see it (windows, prices in dollars, `supports_*`)."""
-    target, base_model = deployment.target, deployment.info.get("base_model")
-    name = (models.find(base_model) if base_model else None) or models.find(target.model, target.provider)
-    if name is None:
-        return {}
-    return {key: value for key, value in models.entry(models.rows()[name]).items() if key not in _OWN}
-
-
-_OWN: Final = frozenset({"litellm_provider"})  # a deployment has one of its own
 
 
 def of_params(params: Any) -> Json:

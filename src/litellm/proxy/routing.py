@@ -1,46 +1,37 @@
-"""`router_settings` as the router takes them: retries, strategy, cooldowns, fallbacks, tags."""
+"""`router_settings` as the router takes them: retries, strategy, cooldowns, fallbacks."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
-
-from pydantic import BaseModel
+from collections.abc import Sequence
 
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.schema import ModelEntry
+from litellm.router import rules
 from litellm.router.deployments import Deployment
-from litellm.router.fallbacks import MOST, Fallbacks, Table
+from litellm.router.fallbacks import Fallbacks, Table
 from litellm.router.health import Cooldowns, Health
 from litellm.router.plan import RetryPolicy, Routing
-from litellm.router.strategies import STRATEGIES
-
-DEFAULT_RETRIES: Final = 2
-DEFAULT_REST: Final = 5.0  # seconds
-DEFAULT_STRATEGY: Final = "simple-shuffle"
-CATCH_ALL: Final = "default"
-"""The tag of deployments that serve whatever no other tag is for."""
 
 
 def retry_policy(config: Config) -> RetryPolicy:
     routing = config.router_settings
     return RetryPolicy(
-        first(routing.num_retries, config.litellm_settings.num_retries, DEFAULT_RETRIES),
+        first(routing.num_retries, config.litellm_settings.num_retries, rules.DEFAULT_RETRIES),
         routing.retry_after or 0.0,
-        _kinds(routing.retry_policy, "Retries"),
-        {group: _kinds(policy, "Retries") for group, policy in (routing.model_group_retry_policy or {}).items()},
+        rules.kinds(routing.retry_policy, "Retries"),
+        {group: rules.kinds(policy, "Retries") for group, policy in (routing.model_group_retry_policy or {}).items()},
     )
 
 
 def routing_of(config: Config) -> Routing:
     given = config.router_settings
     return Routing(
-        STRATEGIES.get(given.routing_strategy or DEFAULT_STRATEGY, STRATEGIES[DEFAULT_STRATEGY]),
+        rules.strategy_of(given.routing_strategy),
         Cooldowns(
-            first(given.cooldown_time, DEFAULT_REST),
+            first(given.cooldown_time, rules.DEFAULT_REST),
             bool(given.disable_cooldowns),
             first(given.allowed_fails, config.litellm_settings.allowed_fails),
-            _kinds(given.allowed_fails_policy, "AllowedFails"),
+            rules.kinds(given.allowed_fails_policy, "AllowedFails"),
         ),
         given.total_timeout,
     )
@@ -48,21 +39,18 @@ def routing_of(config: Config) -> Routing:
 
 def fallbacks_of(config: Config) -> Fallbacks:
     """With the models that aliases stand for."""
-    given, older, aliases = config.router_settings, config.litellm_settings, aliases_of(config)
-
-    def models(names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(aliases.get(name, name) for name in names)
+    given, older = config.router_settings, config.litellm_settings
 
     def table(name: str) -> Table:
-        written: Table = first(getattr(given, name), getattr(older, name)) or {}
-        return {aliases.get(model, model): models(others) for model, others in written.items()}
+        return first(getattr(given, name), getattr(older, name)) or {}
 
-    return Fallbacks(
+    return rules.fallbacks_of(
+        aliases_of(config),
         table("fallbacks"),
         table("context_window_fallbacks"),
         table("content_policy_fallbacks"),
-        models(first(given.default_fallbacks, older.default_fallbacks, ())),
-        first(given.max_fallbacks, MOST),
+        first(given.default_fallbacks, older.default_fallbacks, ()),
+        given.max_fallbacks,
     )
 
 
@@ -86,18 +74,3 @@ def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[
             one.state = health.of(one.id)
             one.state.limit(most, one.rpm, one.tpm)
     health.keep({one.id for one in deployments})
-
-
-def tagged(group: tuple[Deployment, ...], tags: Collection[str], any_will_do: bool) -> tuple[Deployment, ...]:
-    """The deployments for a request with these tags; for the rest those of the tag `default`, else those without."""
-    if tags:
-        asked = frozenset(tags)
-        fitting = tuple(one for one in group if (one.tags & asked if any_will_do else asked <= one.tags))
-        return fitting or tuple(one for one in group if CATCH_ALL in one.tags)
-    return tuple(one for one in group if CATCH_ALL in one.tags) or tuple(one for one in group if not one.tags)
-
-
-def _kinds(policy: BaseModel | None, ending: str) -> dict[str, int]:
-    """`RateLimitErrorRetries: 3` is 3 for RateLimitError."""
-    given: dict[str, Any] = policy.model_dump(exclude_none=True) if policy is not None else {}
-    return {name.removesuffix(ending): count for name, count in given.items()}

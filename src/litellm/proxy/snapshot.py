@@ -6,11 +6,8 @@ What outlives a reload (connections, metrics) is not here: the engine is handed 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
-
-import orjson
 
 from litellm import exceptions as e
 from litellm.catalog import params as names
@@ -22,7 +19,7 @@ from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.schema import LitellmParams, ModelEntry
 from litellm.proxy.stock import EMPTY, LeftOut, NoCredential, Stock, furnished
-from litellm.router.deployments import Deployment, Deployments
+from litellm.router.deployments import Deployment, Deployments, id_of
 from litellm.router.router import Router
 from litellm.settings import Settings
 from litellm.types.calls import Json, Target
@@ -287,8 +284,7 @@ def _info(entry: ModelEntry, in_store: bool) -> Json:
 
 
 def _id_of(entry: ModelEntry) -> str:
-    """The same for the same deployment after any reload, on any replica (hard-parts 4)."""
     params = entry.litellm_params
     key = params.api_key.get_secret_value() if params.api_key else None
     told: dict[str, Any] = {**params.model_dump(exclude={"api_key"}, exclude_none=True), "api_key": key}
-    return sha256(orjson.dumps([entry.model_name, told], option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return id_of(entry.model_name, told)

@@ -5,7 +5,8 @@ from litellm._reexport import names
 __getattr__, __dir__ = names(
     __name__,
     {
-        "litellm.unbuilt": "Router",
-        "litellm.types.router": "AllowedFailsPolicy DeploymentTypedDict GenericLiteLLMParams RetryPolicy",
+        "litellm.sdk.router": "Router",
+        "litellm.types.router": """
+            AllowedFailsPolicy Deployment DeploymentTypedDict GenericLiteLLMParams LiteLLM_Params RetryPolicy""",
     },
 )

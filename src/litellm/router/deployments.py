@@ -8,8 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from litellm.exceptions import AuthenticationError
 from litellm.router.health import State
@@ -147,6 +150,11 @@ class Deployments:
                     self._expanded.popitem(last=False)
                 return made
         return ()
+
+
+def id_of(model_name: str, params: Json) -> str:
+    """The same for the same deployment after any reload, on any replica (hard-parts 4)."""
+    return sha256(orjson.dumps([model_name, params], option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
 
 
 def _concrete(deployment: Deployment, matched: str) -> Deployment:

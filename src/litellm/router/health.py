@@ -10,10 +10,11 @@ least 5 calls of this minute; any other 4xx is the caller's own. The only deploy
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil, inf
-from typing import Final
+from typing import Any, Final
 
 from litellm import exceptions as e
 from litellm.router.windows import REQUESTS, TOKENS, Window
@@ -24,6 +25,7 @@ FAILING_SHARE: Final = 0.5
 LONGEST_REST: Final = 60.0
 """Seconds: a deployment that fails its probe rests twice as long as before, up to this."""
 _AT_ONCE: Final = frozenset({401, 403, 404, 429})
+_UNGUARDED: Final = nullcontext()  # one event loop does one thing at a time
 _SMOOTHING: Final = 0.3  # how much the newest latency counts
 _DECAY: Final = 30.0  # seconds after which a latency that nothing has confirmed counts half
 _UNKNOWN: Final = 1e6  # seconds: more than any latency that was seen
@@ -49,6 +51,7 @@ class State:
     __slots__ = (
         "failed",
         "failures",
+        "guard",
         "inflight",
         "latency",
         "minute",
@@ -69,6 +72,8 @@ class State:
     )  # fmt: skip
 
     def __init__(self) -> None:
+        self.guard: AbstractContextManager[Any] = _UNGUARDED
+        """Held while a failure is counted."""
         self.parallel: int | None = None
         self.rpm: float | None = None
         self.tpm: float | None = None
@@ -159,8 +164,20 @@ class State:
     def recovered(self) -> None:
         """It is known to answer: a rest ends."""
         if self.strikes:
-            self.strikes, self.probing, self.resting_until = 0, False, 0.0
+            self.strikes = self.streak = 0
+            self.probing, self.resting_until = False, 0.0
             self._weigh()
+
+    def forget(self) -> None:
+        """All but its limits and the calls in flight."""
+        self.resting_until = 0.0
+        self.strikes = self.streak = 0
+        self.probing, self.latency = False, None
+        self.requests = self.tokens = self.failed = 0
+        self.failures.clear()
+        if self.window is not None:
+            self.window = Window()
+        self._weigh()
 
     def _turn(self, now: float) -> None:
         minute = int(now // 60)
@@ -196,16 +213,21 @@ class Cooldowns:
 class Health:
     """The states of all deployments of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[], State] = State) -> None:
         self._states: dict[str, State] = {}
+        self._make = make
         self._tell: Callable[[str, float], None] | None = None
 
     def of(self, deployment_id: str) -> State:
         state = self._states.get(deployment_id)
         if state is None:
-            state = self._states[deployment_id] = State()
+            state = self._states[deployment_id] = self._make()
             state.tell = self._tell and partial(self._tell, deployment_id)
         return state
+
+    def forget(self) -> None:
+        for state in self._states.values():
+            state.forget()
 
     def share(self, tell: Callable[[str, float], None]) -> None:
         """`tell` hears of each rest from now on: deployment, seconds."""
@@ -239,6 +261,11 @@ def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, al
 
     `alone`: it is the only one of its group. `pattern`: a wildcard's, whose 404 is about the name that was asked for.
     """
+    with state.guard:
+        _failed(state, error, now, rules, alone, pattern)
+
+
+def _failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, alone: bool, pattern: bool) -> None:
     state.probing = False
     status = error.status_code
     if status == 404 and pattern:

@@ -37,7 +37,8 @@ class Router:
     of the deployments."""
 
     __slots__ = (
-        "_bounded", "_budgets", "_clock", "_commit_seconds", "_engine", "deployments", "fallbacks", "policy", "routing"
+        "_bounded", "_budgets", "_clock", "_commit_seconds", "_engine", "_sleep", "deployments", "fallbacks", "policy",
+        "routing",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +50,7 @@ class Router:
         routing: Routing | None = None,
         fallbacks: Fallbacks = NONE,
         clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.deployments = deployments
         self.policy = policy
@@ -60,6 +62,7 @@ class Router:
         self._budgets: dict[str, RetryBudget] | None = {} if routing is not None else None
         """By model group. A program's own calls have none: they are tried as often as it says."""
         self._clock = clock
+        self._sleep = sleep
 
     async def models(self, target: Target) -> list[str]:
         """The models that an endpoint says it has."""
@@ -177,7 +180,7 @@ class Router:
                 raise _last(failures, policy)
             chosen = step.deployment
             if step.pause:
-                await asyncio.sleep(step.pause)
+                await self._sleep(step.pause)
                 chosen = choose(group, strategy, self._clock(), random())  # it may be full by now, or rest
                 if chosen is None:
                     raise _last(failures, policy)

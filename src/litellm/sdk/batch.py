@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Final
@@ -62,7 +62,7 @@ def batch_completion_models(*args: Any, **kwargs: Any) -> Any:
     The other calls are cancelled. If all fail, the last one's error is raised.
     """
     asked = _asked(kwargs)
-    return portal.run_sync(lambda: _first(asked, args))
+    return portal.run_sync(lambda: first_of(_calls(asked, args)))
 
 
 def batch_completion_models_all_responses(*args: Any, **kwargs: Any) -> list[Any]:
@@ -85,14 +85,15 @@ def _asked(kwargs: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**kwargs, "model": name} for name in names]
 
 
-def _start(asked: list[dict[str, Any]], args: tuple[Any, ...]) -> list[asyncio.Task[Any]]:
+def _calls(asked: list[dict[str, Any]], args: tuple[Any, ...]) -> list[Coroutine[Any, Any, Any]]:
     acompletion = public.function("acompletion")
     rest = {"messages": args[0]} if args else {}
-    return [asyncio.ensure_future(acompletion(**rest, **arguments)) for arguments in asked]
+    return [acompletion(**rest, **arguments) for arguments in asked]
 
 
-async def _first(asked: list[dict[str, Any]], args: tuple[Any, ...]) -> Any:
-    tasks = _start(asked, args)
+async def first_of(calls: Sequence[Coroutine[Any, Any, Any]]) -> Any:
+    """The first answer of several calls, at least one; the others are cancelled. If all fail, the last one's error."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
     error: Exception | None = None
     try:
         for done in asyncio.as_completed(tasks):
@@ -109,7 +110,7 @@ async def _first(asked: list[dict[str, Any]], args: tuple[Any, ...]) -> Any:
 
 
 async def _all(asked: list[dict[str, Any]], args: tuple[Any, ...]) -> list[Any]:
-    answers = await asyncio.gather(*_start(asked, args), return_exceptions=True)
+    answers = await asyncio.gather(*_calls(asked, args), return_exceptions=True)
     for arguments, answer in zip(asked, answers, strict=True):
         if isinstance(answer, BaseException):
             _log.warning("litellm: no answer from %s: %s", arguments["model"], type(answer).__name__)

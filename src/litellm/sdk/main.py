@@ -283,7 +283,9 @@ async def _carry(
     ask = request.ask
     if op == "chat" and not given.get("messages"):
         raise e.BadRequestError(message="messages must be a non-empty list", llm_provider="", model=ask.model)
-    deployment = Deployment("", ask.model, client.target(request.wish, ask.mock is not None, asynchronous))
+    deployment = Deployment(
+        "" if plain else _id(given), ask.model, client.target(request.wish, ask.mock is not None, asynchronous)
+    )
     if not plain:
         await _mocked_delay(given, request)
     if ask.stream:
@@ -310,6 +312,12 @@ def _cached(op: Op, given: Json, ask: Ask, deployment: Deployment) -> "Use | Non
     from litellm.sdk import cache
 
     return cache.use(op, given, ask, deployment)
+
+
+def _id(given: Json) -> str:
+    """A deployment's, if the call goes to one of a Router's."""
+    info: Json = given.get("model_info") or {}
+    return info.get("id") or ""
 
 
 def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float, given: Json) -> Any:

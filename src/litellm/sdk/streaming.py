@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -122,6 +123,15 @@ class CustomStreamWrapper:
                 self._record.chunk(made)
             return made
         return None
+
+    @property
+    def on_close(self) -> Callable[[], None] | None:
+        """Called once, in the stream's own loop, when whoever reads it is done with it."""
+        return self._stream.on_close
+
+    @on_close.setter
+    def on_close(self, called: Callable[[], None] | None) -> None:
+        self._stream.on_close = called
 
     def _end(self) -> None:
         self._closed = True

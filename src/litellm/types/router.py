@@ -1,8 +1,8 @@
 """What users hand to a Router: deployments, and how often to try again."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 
@@ -36,10 +36,26 @@ class DeploymentTypedDict(TypedDict, total=False):
     model_info: dict[str, Any]
 
 
-class GenericLiteLLMParams(BaseModel):
-    """Parameters of a call or of a deployment, as attributes and as a dict; unknown ones are kept."""
+class _Fields(BaseModel):
+    """Attributes that are also items, as of a dict; unknown ones are kept."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and hasattr(self, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getattr(self, name, default)
+
+
+class GenericLiteLLMParams(_Fields):
+    """Parameters of a call or of a deployment, as attributes and as a dict; unknown ones are kept."""
 
     custom_llm_provider: str | None = None
     api_key: str | None = None
@@ -47,8 +63,8 @@ class GenericLiteLLMParams(BaseModel):
     api_version: str | None = None
     organization: str | None = None
     region_name: str | None = None
-    timeout: float | str | None = None
-    stream_timeout: float | str | None = None
+    timeout: Any = None
+    stream_timeout: Any = None
     max_retries: int | None = None
     tpm: int | None = None
     rpm: int | None = None
@@ -69,14 +85,43 @@ class GenericLiteLLMParams(BaseModel):
     mock_response: Any = None
     model_info: dict[str, Any] | None = None
 
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and hasattr(self, name)
 
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
+class LiteLLM_Params(GenericLiteLLMParams):  # noqa: N801  # the name that users import
+    """`litellm_params` of a deployment: where its calls go, its share and its limits."""
 
-    def __setitem__(self, name: str, value: Any) -> None:
-        setattr(self, name, value)
+    model: Annotated[str, Field(min_length=1)]
+    num_retries: Annotated[int, Field(ge=0)] | None = None
+    weight: Annotated[float, Field(ge=0)] | None = None
+    order: int | None = None
+    max_parallel_requests: Annotated[int, Field(ge=0)] | None = None
+    tags: list[str] | None = None
 
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self, name, default)
+
+class ModelInfo(_Fields):
+    """`model_info` of a deployment."""
+
+    id: str | None = None
+    base_model: str | None = None
+
+
+class Deployment(_Fields):
+    """One entry of a `model_list`."""
+
+    model_name: Annotated[str, Field(min_length=1)]
+    litellm_params: LiteLLM_Params
+    model_info: ModelInfo = Field(default_factory=ModelInfo)
+
+
+class ModelGroupInfo(_Fields):
+    """What the deployments of one `model_name` are together."""
+
+    model_group: str
+    providers: list[str]
+    mode: str | None = None
+    max_input_tokens: float | None = None
+    max_output_tokens: float | None = None
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+    tpm: int | None = None
+    rpm: int | None = None
+    supported_openai_params: list[str] | None = None

@@ -3,15 +3,11 @@
 What is shown is named here, field by field: a parameter that nobody here knows may carry a secret.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Query, Request
 
 from litellm.catalog import cost, models, tokens
-from litellm.catalog import params as names
-from litellm.providers import compatible
-from litellm.proxy import prices
 from litellm.proxy.admin import roles, schemas
 from litellm.proxy.admin.loading import IDENTITY
 from litellm.proxy.config.schema import LitellmParams
@@ -19,8 +15,9 @@ from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.snapshot import Snapshot
 from litellm.proxy.stock import LeftOut
+from litellm.router import groups
 from litellm.router.deployments import Deployment
-from litellm.types.calls import Json, Op, as_object
+from litellm.types.calls import Json, as_object
 
 if TYPE_CHECKING:
     from litellm.proxy.app import Gateway
@@ -36,11 +33,6 @@ _SHOWN: Final = frozenset(
 """The fields of `litellm_params` that are no secret. Defaults for OpenAI's own parameters are shown beside them."""
 
 _PLACE: Final = frozenset({"api_base", "litellm_credential_name", "configurable_clientside_auth_params"})
-
-_INPUTS: Final = frozenset({"messages", "prompt", "input", "extra_headers", "extra_body", "extra_query"})
-"""No settings, or names that may carry anything."""
-
-_OPS: Final[dict[str, Op]] = {"embedding": "embedding", "completion": "completion"}
 
 _SPEND_EXAMPLES: Final[dict[str, Any]] = {
     "prompt": {"value": {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "what llm are you"}]}}
@@ -100,11 +92,11 @@ def _without_place(params: Json) -> Json:
 @router.get("/model_group/info", summary="Model groups")
 async def model_group_info(request: Request, model_group: str | None = None) -> Json:
     """What the deployments of one `model_name` are together."""
-    groups: dict[str, list[Deployment]] = {}
+    by_name: dict[str, list[Deployment]] = {}
     for deployment, _ in _deployments(request):
-        groups.setdefault(deployment.model_name, []).append(deployment)
-    wanted = {name: group for name, group in groups.items() if model_group in (None, name)}
-    return {"data": [_group(name, group) for name, group in wanted.items()]}
+        by_name.setdefault(deployment.model_name, []).append(deployment)
+    wanted = {name: group for name, group in by_name.items() if model_group in (None, name)}
+    return {"data": [groups.info_of(name, group) for name, group in wanted.items()]}
 
 
 @router.post("/spend/calculate", summary="What a call would cost, or did")
@@ -165,50 +157,17 @@ def _left_out(one: LeftOut) -> Json:
 
 def _row(deployment: Deployment, params: LitellmParams) -> Json:
     written = params.model_dump(include=set(_SHOWN), exclude_none=True)
-    defaults = {name: value for name, value in deployment.defaults.items() if name not in _INPUTS}
+    defaults = {name: value for name, value in deployment.defaults.items() if name not in groups.INPUTS}
     info: Json = {
         "id": deployment.id,
-        **prices.known_of(deployment),
+        **groups.known_of(deployment),
         **deployment.info,
         "key": deployment.target.model,
         "litellm_provider": deployment.target.provider,
-        "supported_openai_params": _supported(deployment),
+        "supported_openai_params": groups.supported_of(deployment),
     }
     return {
         "model_name": deployment.model_name,
         "litellm_params": {**defaults, **written, "api_base": deployment.address},
         "model_info": info,
     }
-
-
-def _group(name: str, group: list[Deployment]) -> Json:
-    infos = [{**prices.known_of(deployment), **deployment.info} for deployment in group]
-    abilities = {key: True for info in infos for key, value in info.items() if key.startswith("supports_") and value}
-    return {
-        "model_group": name,
-        "providers": sorted({deployment.target.provider for deployment in group}),
-        "mode": next((info["mode"] for info in infos if "mode" in info), None),
-        "max_input_tokens": _largest(infos, "max_input_tokens"),
-        "max_output_tokens": _largest(infos, "max_output_tokens"),
-        "input_cost_per_token": _largest(infos, "input_cost_per_token"),
-        "output_cost_per_token": _largest(infos, "output_cost_per_token"),
-        "rpm": _sum(deployment.rpm for deployment in group),
-        "tpm": _sum(deployment.tpm for deployment in group),
-        **abilities,
-        "supported_openai_params": sorted({param for deployment in group for param in _supported(deployment)}),
-    }
-
-
-def _largest(infos: list[Json], name: str) -> Any:
-    return max((info[name] for info in infos if name in info), default=None)
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
-def _supported(deployment: Deployment) -> list[str]:
-    op = _OPS.get(deployment.info.get("mode", ""), "chat")
-    refused = compatible.provider_of(deployment.target.provider).rules.unsupported
-    return sorted(names.OPENAI[op] - refused - _INPUTS)

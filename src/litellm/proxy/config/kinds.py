@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from litellm.integrations import registry
 from litellm.proxy.spend.periods import seconds_of
-from litellm.types.calls import as_list, as_object
 from litellm.types.http import Headers, InvalidRequest, Url
 
 
@@ -74,24 +73,6 @@ def dotted(value: str) -> str:
     if "." not in value:
         raise ValueError("expected module.instance")
     return value
-
-
-def fallback_lists(value: Any) -> Any:
-    """`[{a: [b, c]}, {d: e}]`, or the same as one mapping."""
-    pairs = [value] if as_object(value) is not None else as_list(value)
-    if pairs is None:
-        raise ValueError("expected a list like [{model: [fallback, ...]}]")
-    made: dict[str, tuple[Any, ...]] = {}
-    for pair in pairs:
-        given = as_object(pair)
-        if given is None:
-            raise ValueError("expected a list like [{model: [fallback, ...]}]")
-        for model, others in given.items():
-            names = [others] if isinstance(others, str) else others
-            if not isinstance(names, list | tuple):
-                raise ValueError(f"expected a list of models for {model}")
-            made[str(model)] = (*made.get(str(model), ()), *names)
-    return made
 
 
 def first(*values: Any) -> Any:

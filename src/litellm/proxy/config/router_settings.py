@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from litellm.proxy.config.kinds import Amount, Count, Positive, Secret, Text, fallback_lists, names_of
+from litellm.proxy.config.kinds import Amount, Count, Positive, Secret, Text, names_of
 from litellm.proxy.config.section import Section
+from litellm.router.rules import fallback_lists
 from litellm.router.strategies import STRATEGIES
 from litellm.types.router import AllowedFailsPolicy, RetryPolicy
 

@@ -3,7 +3,7 @@
 While the first calls of the untried are under way, the others serve: not all callers wait for somebody unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from litellm.router.deployments import Deployment
 from litellm.router.strategies.least_busy import least_busy
@@ -18,3 +18,17 @@ def latency_based(candidates: Sequence[Deployment], now: float, draw: float) -> 
         if untried or not known:
             return least_busy(untried or unseen, now, draw)
     return candidates[times.index(min(known))]
+
+
+def within(buffer: float) -> Callable[[Sequence[Deployment], float, float], Deployment]:
+    """Any of those that take at most so much longer than the quickest (0.5: half as long again), at random."""
+
+    def chosen(candidates: Sequence[Deployment], now: float, draw: float) -> Deployment:
+        quickest = latency_based(candidates, now, draw)
+        if quickest.state is None or quickest.state.latency is None:
+            return quickest
+        most = quickest.state.latency * (1 + buffer)
+        near = [one for one in candidates if one.state is not None and (one.state.latency or 0.0) <= most]
+        return near[int(draw * len(near))]
+
+    return chosen

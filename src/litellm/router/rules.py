@@ -1,0 +1,67 @@
+"""What users write about routing, as the router takes it: for `router_settings` and for `litellm.Router` alike."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from litellm.router.fallbacks import MOST, Fallbacks, Table
+from litellm.router.strategies import STRATEGIES, Strategy
+from litellm.router.strategies.latency_based import within
+from litellm.types.calls import as_list, as_object
+
+DEFAULT_RETRIES: Final = 2
+DEFAULT_REST: Final = 5.0  # seconds
+DEFAULT_STRATEGY: Final = "simple-shuffle"
+BY_LATENCY: Final = "latency-based-routing"
+
+
+def strategy_of(name: str | None, buffer: float | None = None) -> Strategy:
+    """The default one for a name that has none. `buffer`: of `latency_based.within`, for the strategy by latency."""
+    if buffer and name == BY_LATENCY:
+        return within(buffer)
+    return STRATEGIES.get(name or DEFAULT_STRATEGY, STRATEGIES[DEFAULT_STRATEGY])
+
+
+def kinds(policy: BaseModel | Mapping[str, Any] | None, ending: str) -> dict[str, int]:
+    """`RateLimitErrorRetries: 3` is 3 for RateLimitError."""
+    given: Mapping[str, Any] = policy.model_dump() if isinstance(policy, BaseModel) else policy or {}
+    return {name.removesuffix(ending): count for name, count in given.items() if count is not None}
+
+
+def fallback_lists(value: Any) -> dict[str, tuple[Any, ...]]:
+    """`[{a: [b, c]}, {d: e}]`, or the same as one mapping. Raises ValueError."""
+    pairs = [value] if as_object(value) is not None else as_list(value)
+    if pairs is None:
+        raise ValueError("expected a list like [{model: [fallback, ...]}]")
+    made: dict[str, tuple[Any, ...]] = {}
+    for pair in pairs:
+        given = as_object(pair)
+        if given is None:
+            raise ValueError("expected a list like [{model: [fallback, ...]}]")
+        for model, others in given.items():
+            names = [others] if isinstance(others, str) else others
+            if not isinstance(names, list | tuple):
+                raise ValueError(f"expected a list of models for {model}")
+            made[str(model)] = (*made.get(str(model), ()), *names)
+    return made
+
+
+def fallbacks_of(
+    aliases: Mapping[str, str],
+    general: Table,
+    context_window: Table,
+    content_policy: Table,
+    default: Iterable[str],
+    most: int | None,
+) -> Fallbacks:
+    """With the models that aliases stand for."""
+
+    def models(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(aliases.get(name, name) for name in names)
+
+    def table(written: Table) -> Table:
+        return {aliases.get(model, model): models(others) for model, others in written.items()}
+
+    most = MOST if most is None else most
+    return Fallbacks(table(general), table(context_window), table(content_policy), models(default), most)

@@ -1,0 +1,319 @@
+"""The calls of `litellm.Router`: a public function's arguments, through the router, to a public function.
+
+Each attempt is a call of `litellm.acompletion` (and its kin) as the caller's own would be: with its callbacks, its
+exceptions, and whatever an instrumentor has put in its place. Synchronous calls are the same coroutine over functions
+that block, so that it never waits and is driven in the caller's thread, without an event loop.
+"""
+
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, TypeVar, cast
+from uuid import uuid4
+
+from litellm import exceptions as e
+from litellm.engine.engine import Engine, Reply
+from litellm.engine.streams import EventStream
+from litellm.router.deployments import Deployment, Deployments
+from litellm.router.fallbacks import Fallbacks
+from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.router import Router, Served
+from litellm.router.rules import fallback_lists, fallbacks_of
+from litellm.router.tags import tagged
+from litellm.sdk import prechecks, public
+from litellm.sdk.deployments import Asked
+from litellm.types.calls import Call, Json, Op, as_list, as_object
+
+T = TypeVar("T")
+
+Group = tuple[Deployment, ...]
+
+_FUNCTIONS: Final[dict[Op, str]] = {"chat": "completion", "completion": "text_completion", "embedding": "embedding"}
+
+_TABLES: Final = ("context_window_fallbacks", "content_policy_fallbacks")
+
+_OURS: Final = frozenset(
+    {
+        "model", "fallbacks", "disable_fallbacks", "num_retries", "max_retries", "priority", *_TABLES,
+        "mock_testing_fallbacks", "mock_testing_context_fallbacks", "mock_testing_content_policy_fallbacks",
+        "mock_testing_rate_limit_error",
+    }
+)  # fmt: skip
+"""Arguments that end here; all others are the public function's."""
+
+_TESTS: Final[dict[str, type[e.LiteLLMError]]] = {
+    "mock_testing_fallbacks": e.InternalServerError,
+    "mock_testing_context_fallbacks": e.ContextWindowExceededError,
+    "mock_testing_content_policy_fallbacks": e.ContentPolicyViolationError,
+    "mock_testing_rate_limit_error": e.RateLimitError,
+}
+"""Arguments with which a caller tries out what follows a failure."""
+
+
+class Answered(Reply):
+    """What a public function returned."""
+
+    __slots__ = ("made",)
+
+    def __init__(self, made: Any) -> None:
+        super().__init__({}, [], 0.0)
+        self.made = made
+
+
+class Opened(EventStream):
+    """A stream that a public function returned."""
+
+    __slots__ = ("made",)
+
+    def __init__(self, made: Any) -> None:
+        # Not the parent's: the stream is within what was made.
+        self.made = made
+
+    @property
+    def on_close(self) -> Callable[[], None] | None:
+        return self.made.on_close
+
+    @on_close.setter
+    def on_close(  # pyright: ignore[reportIncompatibleVariableOverride]  # kept by the stream within
+        self, called: Callable[[], None] | None
+    ) -> None:
+        if hasattr(self.made, "on_close"):
+            self.made.on_close = called
+        elif called is not None:  # another's wrapper around ours: nobody will say when it has ended
+            called()
+
+    def close(self) -> None:
+        self.made.close()
+
+
+class PublicCalls(Engine):
+    """Carries calls by the public functions. `asynchronous`: by those that are awaited."""
+
+    __slots__ = ("_asynchronous",)
+
+    def __init__(self, asynchronous: bool) -> None:
+        # Not the parent's: connections are those of the functions.
+        self._asynchronous = asynchronous
+
+    async def send(self, call: Call) -> Reply:
+        return Answered(await self._made(call))
+
+    async def stream(self, call: Call, commit_seconds: float | None = None) -> EventStream:
+        return Opened(await self._made(call))
+
+    async def _made(self, call: Call) -> Any:
+        name = _FUNCTIONS[call.op]
+        if self._asynchronous:
+            return await public.function(f"a{name}")(**call.params)
+        return public.function(name)(**call.params)
+
+
+async def _sleep(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: ASYNC251  # a synchronous caller's own thread
+
+
+def driven(call: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits."""
+    try:
+        call.send(None)
+    except StopIteration as ended:
+        return cast(T, ended.value)
+    call.close()
+    raise RuntimeError("a synchronous call of litellm.Router waited for an event loop")
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What calls go by: built anew for every change, while those under way keep theirs."""
+
+    deployments: Deployments
+    policy: RetryPolicy
+    routing: Routing
+    fallbacks: Fallbacks
+    aliases: Mapping[str, str]
+    any_tag: bool | None
+    """Calls with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
+    checks: bool
+    """Prompts go only where they fit (`prechecks.py`)."""
+    routers: tuple[Router, Router]
+    """For synchronous callers, and for asynchronous ones."""
+
+    @classmethod
+    def over(
+        cls,
+        deployments: Deployments,
+        policy: RetryPolicy,
+        routing: Routing,
+        fallbacks: Fallbacks,
+        aliases: Mapping[str, str],
+        any_tag: bool | None,
+        checks: bool,
+    ) -> "Routed":
+        routers = (
+            Router(deployments, PublicCalls(False), policy, None, routing, fallbacks, sleep=_sleep),
+            Router(deployments, PublicCalls(True), policy, None, routing, fallbacks),
+        )
+        return cls(deployments, policy, routing, fallbacks, aliases, any_tag, checks, routers)
+
+    async def call(self, op: Op, asynchronous: bool, given: Json) -> Any:
+        """`given` are the caller's arguments, `model` a model group, an alias or a deployment's id. Raises as the
+        public functions; BadRequestError for a model that nobody serves; RouterRateLimitError if all are resting."""
+        given = {name: value for name, value in given.items() if value is not None}
+        ask = self._ask(op, given)
+        tags = _tags(given)
+        group = self.group(ask.model, tags)
+        tokens = None
+        if self.checks and op == "chat":
+            tokens = await prechecks.tokens_of(given, group[0].target.model, asynchronous)
+            roomy = prechecks.fitting(group, tokens)
+            if not roomy and ask.failure is None:
+                ask.failure = prechecks.too_long(ask.model, tokens)
+            group = roomy or group
+        if self.any_tag is not None or tokens is not None:
+            ask.fit = partial(self._fit, tags, tokens)
+        router = self._router(asynchronous, given)
+        retries = _retries(given, ask.model)
+        if ask.stream:
+            streamed = await router.stream(ask, group, retries)
+            return _told(cast(Opened, streamed.result).made, streamed, ask)
+        served = await router.send(ask, group, retries)
+        return _told(cast(Answered, served.result).made, served, ask)
+
+    def group(self, model: str, tags: tuple[str, ...] = ()) -> Group:
+        """The deployments that may serve a call. Raises BadRequestError, AuthenticationError (by the tags: 401)."""
+        name = self.aliases.get(model, model)
+        group = self.deployments.group(name)
+        if not group:
+            one = self.deployments.by_id(model)
+            if one is not None:
+                return (one,)
+            raise e.BadRequestError(
+                message=f"You passed in model={model}. There is no 'model_name' with this string", llm_provider="",
+                model=model,
+            )  # fmt: skip
+        if self.any_tag is None:
+            return group
+        fitting = tagged(group, tags, self.any_tag)
+        if not fitting:
+            text = f"No deployments available for model={model} with tags {list(tags)}"
+            raise e.AuthenticationError(message=text, llm_provider="", model=model)
+        return fitting
+
+    def _fit(self, tags: tuple[str, ...], tokens: int | None, group: Group) -> Group:
+        """Those of a fallback's deployments that may serve a call."""
+        group = group if self.any_tag is None else tagged(group, tags, self.any_tag)
+        return group if tokens is None else prechecks.fitting(group, tokens)
+
+    def group_for(self, given: Json) -> Group:
+        """The deployments that may serve a call with these arguments. Raises as `group`."""
+        return self.group(given["model"], _tags(given))
+
+    def _ask(self, op: Op, given: Json) -> Asked:
+        asked = given.get("model")
+        if not isinstance(asked, str) or not asked:
+            raise e.BadRequestError(message="model must be a non-empty string", llm_provider="", model=str(asked))
+        model = self.aliases.get(asked, asked)
+        params = {name: value for name, value in given.items() if name not in _OURS}
+        params.setdefault("litellm_trace_id", str(uuid4()))  # one for all attempts
+        ask = Asked(op, model, params, bool(given.get("stream")), first=model, failure=_tested(given, model))
+        ask.fallbacks, ask.changes = self._own(given, model)
+        return ask
+
+    def _own(self, given: Json, model: str) -> tuple[tuple[str, ...] | None, Mapping[str, Json]]:
+        """The caller's own fallbacks, and what some of them say beside their name. Raises BadRequestError."""
+        if given.get("disable_fallbacks"):
+            return (), {}
+        names: list[str] = []
+        changes: dict[str, Json] = {}
+        for one in as_list(given.get("fallbacks")) or ():
+            row = as_object(one)
+            if isinstance(one, str):
+                names.append(self.aliases.get(one, one))
+            elif row is not None and isinstance(row.get("model"), str):
+                name = self.aliases.get(row["model"], row["model"])
+                names.append(name)
+                changes[name] = {key: value for key, value in row.items() if key != "model"}
+            else:
+                table = _checked_lists("fallbacks", [one], model)
+                listed = next((table[key] for key in (given["model"], model, "*") if key in table), ())
+                names += [self.aliases.get(name, name) for name in listed]
+        return tuple(names) or None, changes
+
+    def _router(self, asynchronous: bool, given: Json) -> Router:
+        """The common one, unless the call brings tables of fallbacks of its own."""
+        usual = self.routers[asynchronous]
+        if given.keys().isdisjoint(_TABLES):
+            return usual
+        window, policy = (_checked_lists(name, given.get(name) or [], given["model"]) for name in _TABLES)
+        theirs = fallbacks_of(self.aliases, {}, window, policy, (), None)
+        both = replace(
+            self.fallbacks,
+            context_window=theirs.context_window or self.fallbacks.context_window,
+            content_policy=theirs.content_policy or self.fallbacks.content_policy,
+        )
+        made = Routed.over(self.deployments, self.policy, self.routing, both, self.aliases, self.any_tag, self.checks)
+        return made.routers[asynchronous]
+
+
+def _checked_lists(name: str, value: Any, model: str) -> dict[str, tuple[Any, ...]]:
+    try:
+        return fallback_lists(value)
+    except ValueError as error:
+        raise e.BadRequestError(message=f"{name}: {error}", llm_provider="", model=model) from None
+
+
+def _tested(given: Json, model: str) -> e.LiteLLMError | None:
+    """What a `mock_testing_...` argument asks for. Only a rate limit is tried again."""
+    for name, kind in _TESTS.items():
+        if given.get(name):
+            error = kind(message=f"This is a mock exception for model={model}, by {name}", llm_provider="", model=model)
+            error.retryable = kind is e.RateLimitError
+            return error
+    return None
+
+
+def _tags(given: Json) -> tuple[str, ...]:
+    metadata = as_object(given.get("metadata")) or {}
+    listed = [*(as_list(metadata.get("tags")) or ()), *(as_list(given.get("tags")) or ())]
+    return tuple(dict.fromkeys(map(str, listed)))
+
+
+def _retries(given: Json, model: str) -> int | None:
+    for name in ("num_retries", "max_retries"):
+        if name in given:
+            try:
+                return max(0, int(given[name]))
+            except (TypeError, ValueError):
+                raise e.BadRequestError(
+                    message=f"{name} must be a number, not {given[name]!r}", llm_provider="", model=model
+                ) from None
+    return None
+
+
+def _told(made: Any, served: Served[Any], ask: Asked) -> Any:
+    """The answer, with what the router did; the deployment learns what was used."""
+    hidden = as_object(getattr(made, "_hidden_params", None))
+    if hidden is None:  # another's function has answered
+        return made
+    headers = hidden.setdefault("additional_headers", {})
+    headers["x-litellm-model-group"] = ask.model if not served.fallbacks else served.deployment.model_name
+    headers["x-litellm-attempted-retries"] = served.retries
+    headers["x-litellm-attempted-fallbacks"] = served.fallbacks
+    if ask.stream:
+        ended = getattr(made, "on_close", None)
+        if ended is not None:
+            made.on_close = partial(_ended, ended, served.deployment, hidden)
+    else:
+        _count(served.deployment, getattr(made, "usage", None))
+    return made
+
+
+def _ended(ended: Callable[[], None], deployment: Deployment, hidden: Json) -> None:
+    """A stream has. Of it this holds no more than its hidden parameters: a stream that is dropped must end at once."""
+    ended()
+    _count(deployment, hidden.get("usage"))
+
+
+def _count(deployment: Deployment, usage: Any) -> None:
+    deployment.used({"total_tokens": getattr(usage, "total_tokens", None)})

@@ -1,0 +1,113 @@
+"""The arguments of `litellm.Router`, and what the router makes of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from litellm.router import rules
+from litellm.router.deployments import Deployment, Deployments
+from litellm.router.health import Cooldowns
+from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.strategies import STRATEGIES
+from litellm.sdk.deployments import Usual
+from litellm.sdk.routed import Routed
+from litellm.settings import settings
+from litellm.types.calls import Json
+from litellm.unbuilt import NotBuilt
+
+NOT_BUILT: Final = (
+    "redis_url", "redis_host", "redis_port", "redis_password", "cache_responses", "cache_kwargs", "caching_groups",
+    "optional_pre_call_checks", "provider_budget_config",
+    "alerting_config", "enable_health_check_routing", "enable_weighted_failover", "router_general_settings",
+    "search_tools", "guardrail_list",
+)  # fmt: skip
+"""Whoever passes one of these expects something that would not happen."""
+
+BUFFER: Final = "lowest_latency_buffer"
+
+CHANGEABLE: Final = (
+    "routing_strategy", "routing_strategy_args",
+    "num_retries", "max_fallbacks", "timeout", "stream_timeout", "retry_after", "retry_policy",
+    "model_group_retry_policy", "allowed_fails", "allowed_fails_policy", "cooldown_time", "disable_cooldowns",
+    "fallbacks", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks", "model_group_alias",
+    "default_litellm_params", "default_max_parallel_requests", "enable_tag_filtering", "tag_filtering_match_any",
+)  # fmt: skip
+
+_OF_THE_PACKAGE: Final = (
+    "num_retries", "allowed_fails", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
+    "default_fallbacks",
+)  # fmt: skip
+"""Where `litellm.<name>` stands in for an argument that says nothing."""
+
+
+def checked(given: Json) -> Json:
+    """Raises NotBuilt, ValueError; both name the argument."""
+    for name in NOT_BUILT:
+        if given[name]:
+            raise NotBuilt(f"litellm.Router({name}=...)")
+    for name in given["routing_strategy_args"] or ():
+        if name != BUFFER:
+            raise NotBuilt(f"litellm.Router(routing_strategy_args={{{name!r}: ...}})")
+    set_ones = settings.__dict__
+    made = {**given}
+    for name in _OF_THE_PACKAGE:
+        if made[name] in (None, []) and set_ones.get(name) is not None:
+            made[name] = set_ones[name]
+    made["model_group_alias"] = dict(made["model_group_alias"] or {})
+    if made["routing_strategy"] not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        raise ValueError(f"routing_strategy: expected one of {known}, not {made['routing_strategy']!r}")
+    for name in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        try:
+            rules.fallback_lists(made[name] or [])
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return made
+
+
+def usual(given: Json) -> Usual:
+    params = {"timeout": given["timeout"], "stream_timeout": given["stream_timeout"]}
+    return Usual(
+        {
+            **{name: value for name, value in params.items() if value is not None},
+            **(given["default_litellm_params"] or {}),
+        },
+        given["default_max_parallel_requests"],
+        priced=given["routing_strategy"] == "cost-based-routing",
+        lenient=given["ignore_invalid_deployments"],
+    )
+
+
+def routed(given: Json, deployments: Iterable[Deployment]) -> Routed:
+    retries, rest = given["num_retries"], given["cooldown_time"]
+    aliases = {name: one if isinstance(one, str) else one["model"] for name, one in given["model_group_alias"].items()}
+    args: Mapping[str, Any] = given["routing_strategy_args"] or {}
+    policies: Mapping[str, Any] = given["model_group_retry_policy"] or {}
+    return Routed.over(
+        Deployments([*deployments]),
+        RetryPolicy(
+            rules.DEFAULT_RETRIES if retries is None else retries,
+            given["retry_after"] or 0.0,
+            rules.kinds(given["retry_policy"], "Retries"),
+            {group: rules.kinds(policy, "Retries") for group, policy in policies.items()},
+        ),
+        Routing(
+            rules.strategy_of(given["routing_strategy"], args.get(BUFFER)),
+            Cooldowns(
+                rules.DEFAULT_REST if rest is None else rest,
+                bool(given["disable_cooldowns"]),
+                given["allowed_fails"],
+                rules.kinds(given["allowed_fails_policy"], "AllowedFails"),
+            ),
+        ),
+        rules.fallbacks_of(
+            aliases,
+            rules.fallback_lists(given["fallbacks"] or []),
+            rules.fallback_lists(given["context_window_fallbacks"] or []),
+            rules.fallback_lists(given["content_policy_fallbacks"] or []),
+            given["default_fallbacks"] or (),
+            given["max_fallbacks"],
+        ),
+        aliases,
+        bool(given["tag_filtering_match_any"]) if given["enable_tag_filtering"] else None,
+        bool(given["enable_pre_call_checks"]),
+    )
