@@ -16,6 +16,7 @@ from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import body, clientside, headers, prices, routing
 from litellm.proxy.auth import UnknownKey
+from litellm.proxy.config.kinds import first
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.guard import Guard
@@ -54,6 +55,7 @@ _STEERING: Final = {
     b"x-litellm-stream-timeout": "stream_timeout",
     b"x-litellm-num-retries": "num_retries",
     b"x-litellm-max-retries": "max_retries",
+    b"x-litellm-priority": "priority",
 }
 
 
@@ -89,15 +91,16 @@ async def serve(
         tags = () if snapshot.any_tag is None else _wanted(exchange, ask, identity).tags
         ask.fit = partial(_fit, snapshot.any_tag, tags, ours, ask.stream)  # of the ask itself would be a cycle
     retries = clientside.retries(ours) if ours else None
+    if snapshot.queues:
+        _place(snapshot, ask, ours, identity)
     if books is not None:
         reach = snapshot.router.reachable(group, ask.fallbacks)
         wanted = _wanted(exchange, ask, identity)
         exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach)
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
-    router = snapshot.router
-    if snapshot.cache is not None:
-        router = snapshot.cache.before(router, exchange, identity, ours)
+    cache, router = snapshot.cache, snapshot.router
+    router = router if cache is None else cache.before(router, exchange, identity, ours)
     if ask.stream:
         opening = router.stream(ask, group, retries)
         streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
@@ -234,6 +237,12 @@ def _fit(
     except ProxyError:
         return ()
     return clientside.applied(ours, group, stream)
+
+
+def _place(snapshot: Snapshot, ask: Ask, ours: Json, identity: Identity) -> None:
+    """Where the call stands among those that wait for a deployment. Raises ProxyError 400."""
+    ask.tenant = identity.team_id or identity.user_id or identity.key
+    ask.priority = first(clientside.priority(ours), snapshot.config.router_settings.default_priority, 0)
 
 
 def _check(snapshot: Snapshot, identity: Identity, ask: Ask, path: str) -> None:

@@ -8,12 +8,14 @@ from pydantic import BaseModel
 
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
+from litellm.proxy.config.model_groups import GroupSettings
 from litellm.proxy.config.schema import ModelEntry
 from litellm.router.deployments import Deployment
 from litellm.router.fallbacks import MOST, Fallbacks, Table
 from litellm.router.health import Cooldowns, Health
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.strategies import STRATEGIES
+from litellm.router.waiting import QueuePolicy
 
 DEFAULT_RETRIES: Final = 2
 DEFAULT_REST: Final = 5.0  # seconds
@@ -78,8 +80,18 @@ def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[
         most = first(entry.litellm_params.max_parallel_requests, config.router_settings.default_max_parallel_requests)
         if company[one.model_name] > 1 or most is not None or one.rpm is not None or one.tpm is not None:
             one.state = health.of(one.id)
+            one.state.queues = health.queues(one.model_name, queue_of(config, one.model_name))
             one.state.limit(most, one.rpm, one.tpm)
     health.keep({one.id for one in deployments})
+
+
+_UNSAID: Final = GroupSettings()
+
+
+def queue_of(config: Config, group: str) -> QueuePolicy | None:
+    given = config.router_settings
+    said = first((given.model_groups or {}).get(group, _UNSAID).queue, given.queue)
+    return None if said is None else QueuePolicy(said.max_size, said.max_wait, said.max_per_tenant)
 
 
 def tagged(group: tuple[Deployment, ...], tags: Collection[str], any_will_do: bool) -> tuple[Deployment, ...]:

@@ -61,6 +61,8 @@ class Snapshot:
     any_tag: bool | None = None
     """Requests with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
     cache: "Cache | None" = None
+    queues: bool = False
+    """Calls of some group wait where its deployments are full."""
 
 
 def build(
@@ -88,6 +90,7 @@ def build(
         left_out=left_out,
         hooks=_callbacks().hooks(config) if config.litellm_settings.names_callbacks else None,
         aliases=routing.aliases_of(config),
+        queues=given.queue is not None or any(group.queue for group in (given.model_groups or {}).values()),
         any_tag=given.tag_filtering_match_any is not False if given.enable_tag_filtering else None,
     )
 

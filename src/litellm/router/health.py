@@ -14,6 +14,7 @@ from math import ceil, inf
 from typing import Final
 
 from litellm import exceptions as e
+from litellm.router.waiting import QueuePolicy, Queues
 from litellm.router.windows import REQUESTS, TOKENS, Window
 
 LEAST_CALLS: Final = 5
@@ -23,6 +24,7 @@ LONGEST_REST: Final = 60.0
 """Seconds: a deployment that fails its probe rests twice as long as before, up to this."""
 _AT_ONCE: Final = frozenset({401, 403, 404, 429})
 _SMOOTHING: Final = 0.3  # how much the newest latency counts
+MANY: Final = 1 << 30  # calls that a deployment without limits takes at once
 _DECAY: Final = 10.0  # seconds after which a peak has lost most of its weight
 
 FAILS: Final[tuple[tuple[type[e.LiteLLMError], str], ...]] = (
@@ -52,6 +54,7 @@ class State:
         "open_at",
         "parallel",
         "probing",
+        "queues",
         "requests",
         "resting_until",
         "rpm",
@@ -83,6 +86,8 @@ class State:
         self.window: Window | None = None
         """What its `rpm` and `tpm` are held against, if it has any."""
         self.second = 0  # of the last call that began
+        self.queues: Queues | None = None
+        """Its group's, if calls wait there for a deployment that takes them."""
 
     def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
         """What it takes at once, and in any minute. What has been counted stays."""
@@ -90,6 +95,7 @@ class State:
         limited = rpm is not None or tpm is not None
         self.window = (self.window or Window()) if limited else None
         self._weigh()
+        self._freed()
 
     def begin(self, now: float) -> None:
         self._turn(now)
@@ -109,6 +115,7 @@ class State:
         self.inflight -= 1
         if self.parallel is not None:
             self._weigh()
+        self._freed()
 
     def used(self, tokens: int) -> None:
         """Tokens of a call that began here; they count for the second in which the last one did."""
@@ -118,7 +125,9 @@ class State:
             self._weigh()
 
     def answered(self, now: float, seconds: float) -> None:
-        self.strikes, self.probing = 0, False
+        if self.strikes:
+            self.strikes, self.probing = 0, False
+            self._freed()
         if self.latency is None or seconds > self.latency:
             self.latency = seconds
         else:
@@ -130,6 +139,22 @@ class State:
         if self.latency is None:
             return 0.0
         return self.latency * _DECAY / (_DECAY + now - self.seen_at) * (self.inflight + 1)
+
+    def free(self, now: float) -> int:
+        """How many more calls it takes now; one at a time while it is tried."""
+        if self.open_at > now:
+            return 0
+        if self.strikes:
+            return 0 if self.probing else 1
+        free = MANY if self.parallel is None else self.parallel - self.inflight
+        if self.window is not None and self.rpm is not None:
+            self.window.move(int(now))
+            free = min(free, ceil(self.rpm) - self.window.requests)
+        return max(1, free)
+
+    def _freed(self) -> None:
+        if self.queues is not None:
+            self.queues.freed()
 
     def rest(self, now: float, seconds: float) -> None:
         self.strikes += 1
@@ -173,14 +198,31 @@ class Health:
 
     def __init__(self) -> None:
         self._states: dict[str, State] = {}
+        self._queues: dict[str, Queues] = {}
 
     def of(self, deployment_id: str) -> State:
         return self._states.setdefault(deployment_id, State())
+
+    def queues(self, group: str, policy: QueuePolicy | None) -> Queues | None:
+        """A group's, with this policy; None if its calls do not wait and none does."""
+        queues = self._queues.get(group)
+        if queues is None:
+            if policy is None:
+                return None
+            queues = self._queues[group] = Queues()
+        queues.policy = policy
+        return queues if policy is not None or queues else None
+
+    def waiting(self) -> int:
+        """How many calls wait for a deployment."""
+        return sum(map(len, self._queues.values()))
 
     def keep(self, ids: set[str]) -> None:
         """Forgets the deployments that a reload has taken away; their calls end on the states that they hold."""
         for gone in self._states.keys() - ids:
             del self._states[gone]
+        used = {state.queues for state in self._states.values()}
+        self._queues = {group: queues for group, queues in self._queues.items() if queues in used}
 
     def resting(self, now: float) -> dict[str, float]:
         """Who rests, and for how many seconds more."""

@@ -16,6 +16,7 @@ from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
 from litellm.router.health import failed
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
+from litellm.router.waiting import Queues
 from litellm.types.calls import Ask, Call, Target
 
 T = TypeVar("T")
@@ -148,13 +149,20 @@ class Router:
         if budget is not None:
             budget.earn()
         if not failures:
-            chosen = choose(group, strategy, now, random())
+            queues = None if group[0].state is None else group[0].state.queues
+            if queues is None:
+                chosen = choose(group, strategy, now, random())
+            else:
+                chosen = await self._awaited(ask, group, queues, until)
+                now = self._clock()
             if chosen is None:
                 raise _refused_by_all(name, wait(group, now))
             try:
                 return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, until), chosen)
             except e.LiteLLMError as error:
                 failures.append(Failure(chosen, error))
+                if queues is not None:  # it may have failed before it took its slot
+                    queues.freed()
         policy = self._policy_for(failures[0].deployment, num_retries)
         others = self.fallbacks.any(name, ask.fallbacks)
         while True:
@@ -166,11 +174,22 @@ class Router:
                 raise _last(failures, policy)
             if step.pause:
                 await asyncio.sleep(step.pause)
+                if choose((step.deployment,), strategy, self._clock(), 0.0) is None:  # others have filled it meanwhile
+                    raise _last(failures, policy)
             try:
                 result = await self._attempt(ask, step.deployment, attempt, len(group) == 1, until)
                 return Served(result, step.deployment, len(failures))
             except e.LiteLLMError as error:
                 failures.append(Failure(step.deployment, error))
+
+    def _awaited(
+        self, ask: Ask, group: tuple[Deployment, ...], queues: Queues, until: float | None
+    ) -> Awaitable[Deployment | None]:
+        """Whom to ask first, once there is room and it is this call's turn."""
+        states = tuple(one.state for one in group if one.state is not None)
+        strategy, clock = self.routing.strategy, self._clock
+        choice = lambda: choose(group, strategy, clock(), random())  # noqa: E731
+        return queues.slot(states, choice, ask.tenant, ask.priority, until)
 
     async def _attempt(
         self,

@@ -40,6 +40,10 @@ class Ask:
     metadata: Json | None = None
     fallbacks: tuple[str, ...] | None = None
     """Model groups that the caller wants asked if its own fails; empty: none, not even the config's."""
+    tenant: str = ""
+    """Who shares fairly with others where calls wait for a deployment."""
+    priority: int = 0
+    """Of those that wait, 0 is served first."""
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
 
