@@ -412,6 +412,14 @@ async def endless_comments(exchange: Exchange) -> None:
         await asyncio.sleep(0.05)
 
 
+async def comments_later(exchange: Exchange) -> None:
+    """Three events, then keep-alive comments for ever."""
+    await exchange.send(STREAM_HEAD, *(chunk(event) for event in event_bytes(exchange)[:3]))
+    while True:
+        await exchange.send(chunk(b": keep-alive\n\n"))
+        await asyncio.sleep(0.05)
+
+
 async def bad_json_event(exchange: Exchange) -> None:
     """Three good events, then one whose data is not JSON."""
     await stream(exchange, [*event_bytes(exchange)[:3], b'data: {"choices": [{"delta"\n\n', DONE])
@@ -528,6 +536,7 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "flood": flood,
     "endless-line": endless_line,
     "endless-comments": endless_comments,
+    "comments-later": comments_later,
     "bad-json-event": bad_json_event,
     "bad-json-first": bad_json_first,
     "stream-unfinished": stream_unfinished,

@@ -94,6 +94,10 @@ def _theirs(deployment: Deployment, changes: Json) -> Deployment:
 
 
 def _within(deployment: Deployment, bounds: Timeouts) -> Deployment:
+    """The time to a stream's first event stays bounded as it is: what it is for is to ask somebody else in time."""
+    own = deployment.stream_timeouts
+    if own is not None and own.first_event is not None:
+        bounds = replace(bounds, first_event=min(own.first_event, bounds.first_byte or own.first_event))
     return replace(_aimed(deployment, replace(deployment.target, timeouts=bounds)), stream_timeouts=None)
 
 

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
-from litellm.proxy.config.model_groups import GroupSettings
+from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts
 from litellm.proxy.config.schema import ModelEntry
 from litellm.router.deployments import Deployment
 from litellm.router.fallbacks import MOST, Fallbacks, Table
@@ -16,6 +17,7 @@ from litellm.router.health import Cooldowns, Health
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.strategies import STRATEGIES
 from litellm.router.waiting import QueuePolicy
+from litellm.types.http import Timeouts
 
 DEFAULT_RETRIES: Final = 2
 DEFAULT_REST: Final = 5.0  # seconds
@@ -36,6 +38,7 @@ def retry_policy(config: Config) -> RetryPolicy:
 
 def routing_of(config: Config) -> Routing:
     given = config.router_settings
+    groups = given.model_groups or {}
     return Routing(
         STRATEGIES.get(given.routing_strategy or DEFAULT_STRATEGY, STRATEGIES[DEFAULT_STRATEGY]),
         Cooldowns(
@@ -45,6 +48,7 @@ def routing_of(config: Config) -> Routing:
             _kinds(given.allowed_fails_policy, "AllowedFails"),
         ),
         given.total_timeout,
+        {name: group.total_timeout for name, group in groups.items() if group.total_timeout is not None},
     )
 
 
@@ -88,9 +92,31 @@ def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[
 _UNSAID: Final = GroupSettings()
 
 
+def _of(config: Config, group: str) -> GroupSettings:
+    return (config.router_settings.model_groups or {}).get(group, _UNSAID)
+
+
+def phased(bounds: Timeouts, params: PhaseTimeouts, config: Config, group: str, stream: bool) -> Timeouts:
+    """With the phases' own bounds: a deployment's, else its group's, else those for all."""
+    said = (params, _of(config, group), config.router_settings)
+    connect = first(*(one.connect_timeout for one in said))
+    if connect is not None:
+        bounds = replace(bounds, connect=connect)
+    if not stream:
+        return bounds
+    event = first(*(one.first_token_timeout for one in said))
+    gap = first(*(one.between_tokens_timeout for one in said))
+    if event is None:
+        return bounds if gap is None else replace(bounds, between_events=gap)
+    bytes_apart = bounds.between_bytes  # also between the head and the first event: no less than that may take
+    lenient = None if bytes_apart is None else max(bytes_apart, event)
+    return replace(
+        bounds, first_byte=event, first_event=event, between_bytes=lenient, between_events=first(gap, bytes_apart)
+    )
+
+
 def queue_of(config: Config, group: str) -> QueuePolicy | None:
-    given = config.router_settings
-    said = first((given.model_groups or {}).get(group, _UNSAID).queue, given.queue)
+    said = first(_of(config, group).queue, config.router_settings.queue)
     return None if said is None else QueuePolicy(said.max_size, said.max_wait, said.max_per_tenant)
 
 

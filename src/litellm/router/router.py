@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from random import random
 from time import monotonic
@@ -14,7 +15,7 @@ from litellm.engine.streams import EventStream
 from litellm.router.budget import RetryBudget
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
-from litellm.router.health import failed
+from litellm.router.health import State, failed
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
 from litellm.router.waiting import Queues
 from litellm.types.calls import Ask, Call, Target
@@ -54,7 +55,7 @@ class Router:
         self.policy = policy
         self.routing = routing or Routing()
         self.fallbacks = NONE if fallbacks == NONE else fallbacks
-        self._bounded = self.routing.total_seconds is not None
+        self._bounded = self.routing.total_seconds is not None or bool(self.routing.totals)
         self._engine = engine
         self._commit_seconds = commit_seconds
         self._budgets: dict[str, RetryBudget] | None = {} if routing is not None else None
@@ -111,7 +112,7 @@ class Router:
         num_retries: int | None,
     ) -> Served[T]:
         """The group's deployments, then those of its fallbacks. Raises the group's own error if these fail too."""
-        total = self.routing.total_seconds
+        total = self.routing.totals.get(group[0].model_name, self.routing.total_seconds)
         until = None if total is None else self._clock() + total
         try:
             return await self._within(ask, group, attempt, failures, num_retries, until)
@@ -214,9 +215,10 @@ class Router:
             state.answered(now, now - began)
             if isinstance(result, EventStream):
                 result.on_close, streamed = state.ended, True
+                result.on_broke = partial(self._failed, deployment, state, alone)
             return result
         except e.LiteLLMError as error:
-            failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
+            self._failed(deployment, state, alone, error)
             raise
         except BaseException:
             state.probing = False
@@ -224,6 +226,9 @@ class Router:
         finally:
             if not streamed:
                 state.ended()
+
+    def _failed(self, deployment: Deployment, state: State, alone: bool, error: e.LiteLLMError) -> None:
+        failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
 
     def _budget(self, group: str, now: float) -> RetryBudget | None:
         if self._budgets is None:

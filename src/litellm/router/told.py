@@ -151,6 +151,14 @@ class Overheard(EventStream):
 
     def broke(self, error: e.LiteLLMError) -> None:
         self._wrong = error
+        self._inner.broke(error)
+
+    @property
+    def patience(self) -> float:
+        return self._inner.patience
+
+    def overdue(self, seconds: float) -> e.LiteLLMError | None:
+        return self._inner.overdue(seconds)
 
     async def batch(self) -> list[Json]:
         return await self._inner.batch()

@@ -16,6 +16,20 @@ class Strict(Section):
     model_config = ConfigDict(extra="forbid")
 
 
+class PhaseTimeouts(Section):
+    """Bounds of one attempt's phases."""
+
+    connect_timeout: Positive | None = Field(default=None, description="Seconds for connecting, TLS included.")
+    first_token_timeout: Positive | None = Field(
+        default=None,
+        description="Seconds from the start of a streamed attempt to its first event. Until then the caller is told "
+        "nothing, so that a stall is tried again elsewhere.",
+    )
+    between_tokens_timeout: Positive | None = Field(
+        default=None, description="Seconds between two events of a stream; comments are none."
+    )
+
+
 class QueueSettings(Strict):
     """`queue`: calls wait for a deployment instead of being refused."""
 
@@ -26,7 +40,10 @@ class QueueSettings(Strict):
     )
 
 
-class GroupSettings(Strict):
+class GroupSettings(PhaseTimeouts):
     """A value of `model_groups`."""
 
+    model_config = ConfigDict(extra="forbid")
+
+    total_timeout: Positive | None = Field(default=None, description="As in `router_settings`, for this model.")
     queue: QueueSettings | None = Field(default=None, description="As in `router_settings`, for this model.")

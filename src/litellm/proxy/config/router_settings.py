@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from litellm.proxy.config.kinds import Amount, Count, Positive, Text, fallback_lists, names_of
-from litellm.proxy.config.model_groups import GroupSettings, QueueSettings
+from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts, QueueSettings
 from litellm.proxy.config.section import Section
 from litellm.router.strategies import STRATEGIES
 from litellm.types.router import AllowedFailsPolicy, RetryPolicy
@@ -33,7 +33,7 @@ class Alias(Section):
     hidden: bool | None = Field(default=None, description="Not listed by `/v1/models`.")
 
 
-class RouterSettings(Section):
+class RouterSettings(PhaseTimeouts):
     """`router_settings`: how a deployment is chosen, and what follows a failure."""
 
     later: ClassVar[frozenset[str]] = names_of(
@@ -108,7 +108,8 @@ class RouterSettings(Section):
         default=None, description="`priority` of calls that say none: 0 (default) is served first."
     )
     model_groups: dict[str, GroupSettings] | None = Field(
-        default=None, description="For single models, in the place of what is said here: `queue`."
+        default=None, description="For single models, in the place of what is said here: `queue`, `total_timeout`, "
+        "`connect_timeout`, `first_token_timeout`, `between_tokens_timeout`."
     )
     enable_tag_filtering: bool | None = Field(
         default=None, description="A request with tags goes to deployments with these tags only."
