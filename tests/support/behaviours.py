@@ -354,6 +354,11 @@ async def hang(exchange: Exchange) -> None:
     await asyncio.Event().wait()
 
 
+async def hang_after(exchange: Exchange, times: int) -> None:
+    """Healthy for the first `times` requests, then never an answer."""
+    await (normal if exchange.counts[exchange.request.model] <= times else hang)(exchange)
+
+
 async def hang_mid_head(exchange: Exchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-type: appl")
     await hang(exchange)
@@ -567,5 +572,6 @@ NUMBERED: Final[dict[str, _Numbered]] = {
     "empty-status": empty_status,
     "retry-after": retry_after,
     "fail-first": fail_first,
+    "hang-after": hang_after,
     "limit-first": limit_first,
 }

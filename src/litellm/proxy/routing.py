@@ -13,7 +13,8 @@ from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts
 from litellm.proxy.config.schema import ModelEntry
 from litellm.router.deployments import Deployment
 from litellm.router.fallbacks import MOST, Fallbacks, Table
-from litellm.router.health import Cooldowns, Health
+from litellm.router.health import Cooldowns, Health, State
+from litellm.router.hedge import HedgePolicy
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.strategies import STRATEGIES
 from litellm.router.waiting import QueuePolicy
@@ -86,6 +87,14 @@ def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[
             one.state = health.of(one.id)
             one.state.queues = health.queues(one.model_name, queue_of(config, one.model_name))
             one.state.limit(most, one.rpm, one.tpm)
+    groups: dict[str, list[State]] = {}
+    for one in deployments:
+        if one.state is not None:
+            groups.setdefault(one.model_name, []).append(one.state)
+    for group, states in groups.items():
+        hedging = health.hedging(group, hedging_of(config, group) if len(states) > 1 else None, states)
+        for state in states:
+            state.hedging = hedging
     health.keep({one.id for one in deployments})
 
 
@@ -118,6 +127,13 @@ def phased(bounds: Timeouts, params: PhaseTimeouts, config: Config, group: str, 
 def queue_of(config: Config, group: str) -> QueuePolicy | None:
     said = first(_of(config, group).queue, config.router_settings.queue)
     return None if said is None else QueuePolicy(said.max_size, said.max_wait, said.max_per_tenant)
+
+
+def hedging_of(config: Config, group: str) -> HedgePolicy | None:
+    said = _of(config, group).hedging
+    if said is None:
+        return None
+    return HedgePolicy(said.percentile / 100, said.max_share, said.min_seconds, said.min_samples)
 
 
 def tagged(group: tuple[Deployment, ...], tags: Collection[str], any_will_do: bool) -> tuple[Deployment, ...]:

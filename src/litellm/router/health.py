@@ -14,6 +14,8 @@ from math import ceil, inf
 from typing import Final
 
 from litellm import exceptions as e
+from litellm.router.hedge import HedgePolicy
+from litellm.router.hedging import Hedging
 from litellm.router.waiting import QueuePolicy, Queues
 from litellm.router.windows import REQUESTS, TOKENS, Window
 
@@ -48,6 +50,7 @@ class State:
     __slots__ = (
         "failed",
         "failures",
+        "hedging",
         "inflight",
         "latency",
         "minute",
@@ -88,6 +91,8 @@ class State:
         self.second = 0  # of the last call that began
         self.queues: Queues | None = None
         """Its group's, if calls wait there for a deployment that takes them."""
+        self.hedging: Hedging | None = None
+        """Its group's, if a second deployment is asked where the first is slow."""
 
     def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
         """What it takes at once, and in any minute. What has been counted stays."""
@@ -123,6 +128,11 @@ class State:
         if self.window is not None:
             self.window.correct(self.second, tokens)
             self._weigh()
+
+    def gave_up(self) -> None:
+        """A call that began has ended with neither an answer nor a failure."""
+        self.probing = False
+        self.ended()
 
     def answered(self, now: float, seconds: float) -> None:
         if self.strikes:
@@ -199,6 +209,7 @@ class Health:
     def __init__(self) -> None:
         self._states: dict[str, State] = {}
         self._queues: dict[str, Queues] = {}
+        self._hedging: dict[str, Hedging] = {}
 
     def of(self, deployment_id: str) -> State:
         return self._states.setdefault(deployment_id, State())
@@ -213,6 +224,16 @@ class Health:
         queues.policy = policy
         return queues if policy is not None or queues else None
 
+    def hedging(self, group: str, policy: HedgePolicy | None, states: list[State]) -> Hedging | None:
+        """A group's, with this policy and these deployments; None if it does not hedge."""
+        if policy is None:
+            self._hedging.pop(group, None)
+            return None
+        hedging = self._hedging.setdefault(group, Hedging(policy))
+        hedging.follow(policy)
+        hedging.states = states
+        return hedging
+
     def waiting(self) -> int:
         """How many calls wait for a deployment."""
         return sum(map(len, self._queues.values()))
@@ -223,6 +244,8 @@ class Health:
             del self._states[gone]
         used = {state.queues for state in self._states.values()}
         self._queues = {group: queues for group, queues in self._queues.items() if queues in used}
+        hedging = {state.hedging for state in self._states.values()}
+        self._hedging = {group: one for group, one in self._hedging.items() if one in hedging}
 
     def resting(self, now: float) -> dict[str, float]:
         """Who rests, and for how many seconds more."""

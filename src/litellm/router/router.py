@@ -16,9 +16,10 @@ from litellm.router.budget import RetryBudget
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
 from litellm.router.health import State, failed
+from litellm.router.hedging import Hedging
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
 from litellm.router.waiting import Queues
-from litellm.types.calls import Ask, Call, Target
+from litellm.types.calls import Account, Ask, Call, Target
 
 T = TypeVar("T")
 
@@ -146,6 +147,9 @@ class Router:
         """One group's part: its deployments, one after another. `failures` are those of this call so far."""
         strategy, now = self.routing.strategy, self._clock()
         name = group[0].model_name
+        account = ask.account
+        for failure in failures:
+            _tell(account, failure)
         budget = self._budget(name, now)
         if budget is not None:
             budget.earn()
@@ -158,12 +162,14 @@ class Router:
                 now = self._clock()
             if chosen is None:
                 raise _refused_by_all(name, wait(group, now))
+            hedging = None if group[0].state is None else group[0].state.hedging
             try:
+                if hedging is not None:
+                    return Served(*await self._hedged(ask, group, attempt, chosen, hedging, until))
                 return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, until), chosen)
             except e.LiteLLMError as error:
                 failures.append(Failure(chosen, error))
-                if queues is not None:  # it may have failed before it took its slot
-                    queues.freed()
+                _tell(account, failures[-1])
         policy = self._policy_for(failures[0].deployment, num_retries)
         others = self.fallbacks.any(name, ask.fallbacks)
         while True:
@@ -182,15 +188,55 @@ class Router:
                 return Served(result, step.deployment, len(failures))
             except e.LiteLLMError as error:
                 failures.append(Failure(step.deployment, error))
+                _tell(account, failures[-1])
 
-    def _awaited(
+    async def _awaited(
         self, ask: Ask, group: tuple[Deployment, ...], queues: Queues, until: float | None
-    ) -> Awaitable[Deployment | None]:
+    ) -> Deployment | None:
         """Whom to ask first, once there is room and it is this call's turn."""
         states = tuple(one.state for one in group if one.state is not None)
         strategy, clock = self.routing.strategy, self._clock
         choice = lambda: choose(group, strategy, clock(), random())  # noqa: E731
-        return queues.slot(states, choice, ask.tenant, ask.priority, until)
+        if ask.account is not None:
+            ask.account.waiting = True
+        chosen = await queues.slot(states, choice, ask.tenant, ask.priority, until)
+        if ask.account is not None:
+            ask.account.waiting = False
+        return chosen
+
+    def _hedged(
+        self,
+        ask: Ask,
+        group: tuple[Deployment, ...],
+        attempt: Callable[[Call], Awaitable[T]],
+        chosen: Deployment,
+        hedging: Hedging,
+        until: float | None,
+    ) -> Awaitable[tuple[T, Deployment]]:
+        """As `_attempt` at `chosen`, or at another deployment as well if that one is slow; and who was quicker."""
+
+        def another() -> Deployment | None:
+            now = self._clock()
+            well = [one for one in group if one is not chosen and one.state is not None and not one.state.strikes]
+            return choose(well, self.routing.strategy, now, random()) if well else None
+
+        def start(deployment: Deployment) -> asyncio.Future[T]:
+            """The slot is taken at once, not when the task first runs: somebody else might have it by then."""
+            began, state = self._clock(), deployment.state
+            held: list[State] = []  # until the task runs
+            if state is not None:
+                state.begin(began)
+                held.append(state)
+
+            async def run() -> T:
+                held.clear()
+                return await self._attempt(ask, deployment, attempt, len(group) == 1, until, began)
+
+            task = asyncio.ensure_future(run())
+            task.add_done_callback(lambda _: held and held[0].gave_up())
+            return task
+
+        return hedging.first(ask, chosen, start, another)
 
     async def _attempt(
         self,
@@ -199,18 +245,18 @@ class Router:
         attempt: Callable[[Call], Awaitable[T]],
         alone: bool,
         until: float | None,
+        began: float | None = None,
     ) -> T:
-        """One attempt, and what its deployment's state learns of it."""
-        call = deployment.call(ask)
-        sending = attempt(call) if until is None else _in_time(attempt(call), until - self._clock(), deployment)
+        """One attempt, and what its deployment's state learns of it. `began`: when that was told of it, if it was."""
         state = deployment.state
         if state is None:
-            return await sending
-        began = self._clock()
-        state.begin(began)
+            return await self._sending(ask, deployment, attempt, until)
+        if began is None:
+            began = self._clock()
+            state.begin(began)
         streamed = False
         try:
-            result = await sending
+            result = await self._sending(ask, deployment, attempt, until)
             now = self._clock()
             state.answered(now, now - began)
             if isinstance(result, EventStream):
@@ -227,6 +273,12 @@ class Router:
             if not streamed:
                 state.ended()
 
+    def _sending(
+        self, ask: Ask, deployment: Deployment, attempt: Callable[[Call], Awaitable[T]], until: float | None
+    ) -> Awaitable[T]:
+        sending = attempt(deployment.call(ask))
+        return sending if until is None else _in_time(sending, until - self._clock(), deployment)
+
     def _failed(self, deployment: Deployment, state: State, alone: bool, error: e.LiteLLMError) -> None:
         failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
 
@@ -241,6 +293,11 @@ class Router:
     def _policy_for(self, deployment: Deployment, num_retries: int | None) -> RetryPolicy:
         count = num_retries if num_retries is not None else deployment.max_retries
         return self.policy if count is None else RetryPolicy(count, self.policy.retry_after)
+
+
+def _tell(account: Account | None, failure: Failure) -> None:
+    if account is not None:
+        account.attempted(failure.deployment, failure.error)
 
 
 def _refused_by_all(group: str, seconds: float) -> e.RouterRateLimitError:

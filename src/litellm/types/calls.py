@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from litellm.types.http import DEFAULT_TIMEOUTS, DEFAULT_TLS, Headers, Timeouts, Tls, Url
 
@@ -21,6 +21,17 @@ def as_object(value: Any) -> Json | None:
 def as_list(value: Any) -> list[Any] | None:
     """A JSON value if it is an array."""
     return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+class Account(Protocol):
+    """Who is to know what a call costs beside the attempt that serves it."""
+
+    waiting: bool
+    """It waits for a deployment; nothing has been sent."""
+
+    def attempted(self, deployment: Any, error: BaseException | None) -> None:
+        """An attempt has not served the call: it failed, or (None) another was quicker."""
+        ...
 
 
 @dataclass(slots=True)
@@ -44,6 +55,7 @@ class Ask:
     """Who shares fairly with others where calls wait for a deployment."""
     priority: int = 0
     """Of those that wait, 0 is served first."""
+    account: Account | None = field(default=None, repr=False)
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
 

@@ -1,10 +1,10 @@
 """What `router_settings` says for all model groups, and `router_settings.model_groups` for single ones."""
 
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field
 
-from litellm.proxy.config.kinds import Count, Positive
+from litellm.proxy.config.kinds import Amount, Count, Positive
 from litellm.proxy.config.section import Section
 
 LONGEST_WAIT: Final = 30.0  # seconds
@@ -40,6 +40,19 @@ class QueueSettings(Strict):
     )
 
 
+class HedgingSettings(Strict):
+    """`hedging`: a second deployment is asked where the first is unusually slow."""
+
+    percentile: Annotated[Amount, Field(le=100)] = Field(
+        default=95.0, description="Of the times to the first token: who takes longer is slow. Default: 95."
+    )
+    max_share: Annotated[Amount, Field(le=1)] = Field(
+        default=0.05, description="Second attempts at most, as a share of the calls. Default: 0.05."
+    )
+    min_seconds: Amount = Field(default=0.0, description="No second attempt is made earlier. Default: 0.")
+    min_samples: Count = Field(default=20, description="How many times must be known before. Default: 20.")
+
+
 class GroupSettings(PhaseTimeouts):
     """A value of `model_groups`."""
 
@@ -47,3 +60,4 @@ class GroupSettings(PhaseTimeouts):
 
     total_timeout: Positive | None = Field(default=None, description="As in `router_settings`, for this model.")
     queue: QueueSettings | None = Field(default=None, description="As in `router_settings`, for this model.")
+    hedging: HedgingSettings | None = Field(default=None, description="A second attempt where the first is slow.")

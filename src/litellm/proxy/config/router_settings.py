@@ -108,8 +108,10 @@ class RouterSettings(PhaseTimeouts):
         default=None, description="`priority` of calls that say none: 0 (default) is served first."
     )
     model_groups: dict[str, GroupSettings] | None = Field(
-        default=None, description="For single models, in the place of what is said here: `queue`, `total_timeout`, "
-        "`connect_timeout`, `first_token_timeout`, `between_tokens_timeout`."
+        default=None,
+        description="For single models, in the place of what is said here: `queue`, `total_timeout`, "
+        "`connect_timeout`, `first_token_timeout`, `between_tokens_timeout`; and `hedging` (`percentile` 95, "
+        "`max_share` 0.05, `min_seconds` 0, `min_samples` 20): a second deployment is asked where the first is slow.",
     )
     enable_tag_filtering: bool | None = Field(
         default=None, description="A request with tags goes to deployments with these tags only."
