@@ -22,7 +22,7 @@ def entry(upstream: UpstreamThread, group: str, model: str, **more: Any) -> dict
 
 
 def config(upstream: UpstreamThread, folder: Path, **general: Any) -> str:
-    hedging = {"hedging": {"max_share": 1, "min_samples": 3, "min_seconds": 0.3}}
+    hedging = {"hedging": {"max_share": 1, "min_samples": 3, "min_seconds": 0.8}}
     return json.dumps(
         {
             "model_list": [
@@ -31,7 +31,7 @@ def config(upstream: UpstreamThread, folder: Path, **general: Any) -> str:
                 entry(upstream, "streamed", f"hang-after-{GOOD + 1}", order=1),
                 entry(upstream, "streamed", "ok", order=2),
                 entry(upstream, "full", f"hang-after-{GOOD + 2}", order=1),
-                entry(upstream, "full", "ok", order=2, rpm=0),
+                entry(upstream, "full", "ok", order=2, max_parallel_requests=0),
                 entry(upstream, "timed", "hang", order=1, timeout=0.3),
                 entry(upstream, "timed", "ok", order=2),
                 entry(upstream, "vain", "hang", timeout=0.3, max_retries=1),
@@ -108,7 +108,7 @@ def test_an_attempt_that_timed_out_is_in_the_books_once(gateway: Gateway) -> Non
 
 def test_strict_budgets_reserve_for_both(shared_upstream: UpstreamThread, tmp_path: Path) -> None:
     with Gateway(config(shared_upstream, tmp_path, budget_enforcement="strict"), tmp_path) as strict:
-        key = post(strict, "/key/generate", {"max_budget": 0.0015})["key"]
+        key = post(strict, "/key/generate", {"max_budget": 0.001})["key"]
         most = {"max_tokens": 50}  # of 10,000 nano-dollars each, and a prompt of some 130 bytes at 2,000
         assert chat(strict, "plain", key, **most)[0] == 429
         assert chat(strict, "single", key, **most)[0] == 200

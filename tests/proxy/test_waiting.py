@@ -1,6 +1,7 @@
 """Waiting for a deployment of a full group, as callers of the gateway see it."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -80,8 +81,7 @@ def test_calls_wait_for_the_slot_and_are_served_one_by_one_by_priority(
 def test_a_tenant_has_its_share_of_the_places(
     gateway: Gateway, shared_upstream: UpstreamThread, pool: ThreadPoolExecutor
 ) -> None:
-    made = gateway.post("/key/generate", {})[1]
-    other = httpx.Response(200, content=made).json()["key"]
+    other = json.loads(gateway.post("/key/generate", {})[1])["key"]
     first = pool.submit(ask, gateway, "held", stream=True)
     assert wait_until(lambda: len(asked(shared_upstream, "stream-slow-400")) == 1, 30)
     second = pool.submit(ask, gateway, "held")
@@ -96,19 +96,27 @@ def test_a_tenant_has_its_share_of_the_places(
 def test_who_hangs_up_leaves_the_queue_and_nothing_is_sent(
     gateway: Gateway, shared_upstream: UpstreamThread, pool: ThreadPoolExecutor
 ) -> None:
-    def hung_up(seconds: float) -> bool:
+    def hung_up(seconds: float, key: str = MASTER_KEY) -> bool:
         with pytest.raises(httpx.ReadTimeout):
-            ask(gateway, "stuck", timeout=seconds)
+            ask(gateway, "stuck", key, timeout=seconds)
         return True
+
+    key = json.loads(gateway.post("/key/generate", {})[1])["key"]
 
     first = pool.submit(hung_up, 4)
     assert wait_until(lambda: len(asked(shared_upstream, "hang")) == 1, 30)
-    second = pool.submit(hung_up, 2)
+    second = pool.submit(hung_up, 2, key)
     assert wait_until(lambda: waiting(gateway) == 1, 30)
     assert second.result()
     assert wait_until(lambda: waiting(gateway) == 0, 30)
     assert first.result()
     assert len(asked(shared_upstream, "hang")) == 1
+
+    def rows() -> list[dict[str, Any]]:
+        return json.loads(gateway.get(f"/spend/logs?api_key={key}")[1])
+
+    assert wait_until(lambda: len(rows()) == 1, 30)
+    assert (rows()[0]["prompt_tokens"], rows()[0]["spend"]) == (0, 0)
 
 
 def test_waiting_ends(gateway: Gateway, shared_upstream: UpstreamThread, pool: ThreadPoolExecutor) -> None:
