@@ -197,12 +197,17 @@ class Router:
         states = tuple(one.state for one in group if one.state is not None)
         strategy, clock = self.routing.strategy, self._clock
         choice = lambda: choose(group, strategy, clock(), random())  # noqa: E731
-        if ask.account is not None:
-            ask.account.waiting = True
-        chosen = await queues.slot(states, choice, ask.tenant, ask.priority, until)
-        if ask.account is not None:
-            ask.account.waiting = False
-        return chosen
+        account, cancelled = ask.account, False
+        if account is not None:
+            account.waiting = True
+        try:
+            return await queues.slot(states, choice, ask.tenant, ask.priority, until)
+        except asyncio.CancelledError:  # then it has been waiting to its end
+            cancelled = True
+            raise
+        finally:
+            if account is not None:
+                account.waiting = cancelled
 
     def _hedged(
         self,

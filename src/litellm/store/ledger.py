@@ -251,7 +251,8 @@ class SqlLedger:
     async def prove(self) -> list[str]:
         """All that is in the log and in the closing balances, added up anew, against the totals."""
         added: dict[tuple[Any, ...], list[int]] = {}
-        columns = [SPEND_LOG.c[name] for name in ("charged", "status", "spend", "prompt_tokens", "completion_tokens")]
+        names = ("charged", "call_type", "status", "spend", "prompt_tokens", "completion_tokens")
+        columns = [SPEND_LOG.c[name] for name in names]
         async with self._database.snapshot() as connection:
             told = {(row.scope, row.period): _total(row) for row in await connection.execute(select(TOTALS))}
             for row in await connection.execute(select(CHARGED)):
