@@ -12,16 +12,14 @@ from litellm.router.shared import SharedState
 def test_a_slot_is_taken_once():
     state = SharedState()
     state.limit(2, None, None)
-    state.reserve()
     state.begin(0.0)
-    state.reserve()
+    state.begin(0.0)
     with pytest.raises(e.RateLimitError, match="max_parallel_requests"):
-        state.reserve()
-    state.begin(0.0)
+        state.begin(0.0)
     assert state.inflight == 2 and state.open_at > 1e9
     state.ended()
-    state.reserve()
-    assert (state.inflight, state.reserved) == (1, 1)
+    state.begin(0.0)
+    assert state.inflight == 2
 
 
 def test_threads_count_together():
@@ -31,7 +29,6 @@ def test_threads_count_together():
 
     def calls() -> None:
         for second in range(500):
-            state.reserve()
             state.begin(float(second % 7))
             state.used(3)
             failed(state, error, 0.0, Cooldowns(disabled=True), alone=False, pattern=False)
@@ -43,7 +40,7 @@ def test_threads_count_together():
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert (state.inflight, state.reserved, state.requests, state.failed, state.tokens) == (0, 0, 4000, 4000, 12000)
+    assert (state.inflight, state.requests, state.failed, state.tokens) == (0, 4000, 4000, 12000)
 
 
 def test_what_is_forgotten_and_what_stays():
@@ -51,7 +48,6 @@ def test_what_is_forgotten_and_what_stays():
     state = health.of("a")
     state.limit(1, 5, None)
     assert isinstance(state, SharedState) and health.of("a") is state
-    state.reserve()
     state.begin(0.0)
     state.rest(0.0, 60.0)
     state.latency = 2.0

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from litellm.store.base import LogQuery, Prompt, StoreError, Total
 from litellm.store.database import open_database
 from litellm.store.ledger import SqlLedger, day_of
-from litellm.types.accounts import SpendRow
+from litellm.types.accounts import ATTEMPT, SpendRow
 
 Where = Any
 
@@ -66,6 +66,18 @@ def test_a_row_that_is_there_already_costs_the_others_nothing(where: Where) -> N
             assert ledger.duplicates == 1
             assert (await ledger.log(LogQuery()))[1] == 2
             assert (await ledger.totals([("key:k1", 0)]))["key:k1", 0].spend == 2003
+            assert await ledger.prove() == []
+
+    asyncio.run(run())
+
+
+def test_an_attempt_costs_and_is_no_request(where: Where) -> None:
+    async def run() -> None:
+        async with opened(where) as ledger:
+            attempt = row(2, call_type=ATTEMPT, status="failure")
+            await ledger.move("f", 0, 1, [row(1), attempt])
+            total = (await ledger.totals([("key:k1", 0)]))["key:k1", 0]
+            assert (total.requests, total.spend) == (1, (row(1).spend or 0) + (attempt.spend or 0))
             assert await ledger.prove() == []
 
     asyncio.run(run())

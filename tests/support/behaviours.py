@@ -370,6 +370,11 @@ async def hang(exchange: Exchange) -> None:
     await asyncio.Event().wait()
 
 
+async def hang_after(exchange: Exchange, times: int) -> None:
+    """Healthy for the first `times` requests, then never an answer."""
+    await (normal if exchange.counts[exchange.request.model] <= times else hang)(exchange)
+
+
 async def hang_mid_head(exchange: Exchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-type: appl")
     await hang(exchange)
@@ -423,6 +428,14 @@ async def endless_line(exchange: Exchange) -> None:
 async def endless_comments(exchange: Exchange) -> None:
     """Keep-alive comments for ever, and never an event."""
     await exchange.send(STREAM_HEAD)
+    while True:
+        await exchange.send(chunk(b": keep-alive\n\n"))
+        await asyncio.sleep(0.05)
+
+
+async def comments_later(exchange: Exchange) -> None:
+    """Three events, then keep-alive comments for ever."""
+    await exchange.send(STREAM_HEAD, *(chunk(event) for event in event_bytes(exchange)[:3]))
     while True:
         await exchange.send(chunk(b": keep-alive\n\n"))
         await asyncio.sleep(0.05)
@@ -549,6 +562,7 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "flood": flood,
     "endless-line": endless_line,
     "endless-comments": endless_comments,
+    "comments-later": comments_later,
     "bad-json-event": bad_json_event,
     "bad-json-first": bad_json_first,
     "stream-unfinished": stream_unfinished,
@@ -580,5 +594,6 @@ NUMBERED: Final[dict[str, _Numbered]] = {
     "empty-status": empty_status,
     "retry-after": retry_after,
     "fail-first": fail_first,
+    "hang-after": hang_after,
     "limit-first": limit_first,
 }

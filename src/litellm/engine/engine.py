@@ -57,7 +57,8 @@ class Engine:
             ) from None
 
     async def stream(self, call: Call, commit_seconds: float | None = None) -> EventStream:
-        """Returns once the first event is there, or `commit_seconds` after a 2xx head. Raises as `send`."""
+        """Returns once the first event is there, or `commit_seconds` after a 2xx head if its target does not bound the
+        first event. Raises as `send`."""
         provider, operation = _operation(call)
         if operation.stream is None:
             raise e.BadRequestError(
@@ -70,10 +71,12 @@ class Engine:
                 body = await response.read()
                 raise errors.error_of(provider, call, HttpResponse(response.status, response.headers, body))
             decoder = operation.stream(provider, call)
-            stream = EventStream(
-                response, decoder, lambda failure: failure_of(provider, call, failure), call.target.timeouts
-            )
-            await stream.first(commit_seconds)
+            bounds = call.target.timeouts
+            stream = EventStream(response, decoder, lambda failure: failure_of(provider, call, failure), bounds)
+            if bounds.first_event is None:
+                await stream.first(commit_seconds)
+            else:
+                await stream.first(spent=self._clock() - started)
         except (TransportError, InvalidRequest) as error:
             raise failure_of(provider, call, error) from None
         stream.seconds = self._clock() - started

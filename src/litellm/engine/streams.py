@@ -16,6 +16,8 @@ from litellm.types.calls import Json
 from litellm.types.http import RawHeaders, Timeouts
 
 MAX_WAITING: Final = 64 * 1024
+LOOKING: Final = 0.25
+"""How often a taker of bytes looks for events, as a share of the time between them: so much later it sees a stall."""
 AFTER_DONE_SECONDS: Final = 1.0
 """A provider that has said its last word gets this long to end its answer: then the connection can be used again."""
 
@@ -36,7 +38,7 @@ class EventStream:
 
     __slots__ = (
         "_at", "_decoder", "_ended", "_error", "_failure_of", "_fed", "_paused", "_pieces", "_ready", "_response",
-        "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "on_close", "seconds",
+        "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "on_broke", "on_close", "seconds",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +52,8 @@ class EventStream:
         self.seconds = 0.0
         self.on_close: Callable[[], None] | None = None
         """Called once, when the taker is done with the stream."""
+        self.on_broke: Callable[[e.LiteLLMError], None] | None = None
+        """Called once, with what broke the stream after it had begun."""
         self._response = response
         self._decoder = decoder
         self._failure_of = failure_of
@@ -88,20 +92,23 @@ class EventStream:
 
     # The taker's side.
 
-    async def first(self, within: float | None = None) -> bool:
-        """Waits for the first event: False if none has come `within` seconds. Raises what ends the stream before it."""
+    async def first(self, within: float | None = None, spent: float = 0.0) -> bool:
+        """Waits for the first event: False if none has come `within` seconds. Raises what ends the stream before it.
+        `spent`: seconds that the call has taken so far, of those that it may take up to its first event."""
         loop = asyncio.get_running_loop()
         until = None if within is None else loop.time() + within
-        due = self._due(self._timeouts.first_byte)
+        bounds = self._timeouts
+        bound = bounds.first_byte if bounds.first_event is None else bounds.first_event
+        due = self._due(None if bound is None else bound - spent)
         try:
             while not self._decode_first():
                 now = loop.time()
                 if until is not None and now >= until:
                     return False
                 if now >= due:
-                    raise self._no_event("first_byte", self._timeouts.first_byte)
+                    raise self._no_event("first_byte", bound)
                 self.resume()  # the first event may be larger than what may wait
-                await self._arrival(until)
+                await self._arrival(until if bounds.first_event is None else due)
         except BaseException:  # cancelled or failed: nobody will take this stream
             self.close()
             raise
@@ -130,7 +137,7 @@ class EventStream:
 
     async def batch(self) -> list[Json]:
         """The next chunks, as many as one packet held; empty at the end. Raises where the stream breaks off."""
-        due = self._due(self._timeouts.between_bytes)
+        due = self._due(self._gap)
         while True:
             chunks = self.take()
             if chunks:
@@ -141,7 +148,7 @@ class EventStream:
                 await self._see_out()
                 return []
             if asyncio.get_running_loop().time() >= due:
-                raise self._no_event("between_bytes", self._timeouts.between_bytes)
+                raise self._no_event("between_bytes", self._gap)
             await self._arrival(None)
 
     async def __aiter__(self) -> AsyncIterator[Json]:
@@ -161,13 +168,27 @@ class EventStream:
         """One event's data as a chunk, for a taker of bytes. Raises what is wrong with it."""
         return self._decoder.chunk(data)
 
+    @property
+    def patience(self) -> float:
+        """How often a taker of bytes looks whether events still come (seconds)."""
+        bound = self._gap
+        return inf if bound is None else bound * LOOKING
+
     def overdue(self, seconds: float) -> e.LiteLLMError | None:
         """For a taker of bytes that has found no event in them for so long: the failure, if that is too long."""
-        bound = self._timeouts.between_bytes
+        bound = self._gap
         return self._no_event("between_bytes", bound) if bound is not None and seconds >= bound else None
 
+    @property
+    def _gap(self) -> float | None:
+        bounds = self._timeouts
+        return bounds.between_bytes if bounds.between_events is None else bounds.between_events
+
     def broke(self, error: e.LiteLLMError) -> None:
-        """A taker of bytes has found what is wrong with the stream. Here for those who listen in (`router/told.py`)."""
+        """A taker has found what is wrong with the stream."""
+        on_broke, self.on_broke = self.on_broke, None
+        if on_broke is not None:
+            on_broke(error)
 
     def close(self) -> None:
         """Whoever waits for more finds the stream ended."""
@@ -216,6 +237,7 @@ class EventStream:
                 return chunks
         error = decoder.error or (None if decoder.complete else self._error)
         if error is not None:
+            self.broke(error)
             raise error
         return []
 

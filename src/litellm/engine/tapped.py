@@ -46,6 +46,10 @@ class Tapped(EventStream, ABC):
         self.wrong = error
         self._inner.broke(error)
 
+    @property
+    def patience(self) -> float:
+        return self._inner.patience
+
     def overdue(self, seconds: float) -> e.LiteLLMError | None:
         return self._inner.overdue(seconds)
 

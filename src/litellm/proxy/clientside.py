@@ -15,6 +15,7 @@ from litellm.types.calls import Json, Target, as_list
 from litellm.types.http import InvalidRequest, Timeouts, Url
 
 MAX_RETRIES: Final = 10  # that a caller may ask for
+LEAST_PRIORITY: Final = 255
 _BUILT_HERE: Final = frozenset({"fallbacks", "cache"})
 _OPENABLE: Final = frozenset({"api_base", "base_url", "api_key", "organization"})
 
@@ -93,6 +94,10 @@ def _theirs(deployment: Deployment, changes: Json) -> Deployment:
 
 
 def _within(deployment: Deployment, bounds: Timeouts) -> Deployment:
+    """The time to a stream's first event stays bounded as it is: what it is for is to ask somebody else in time."""
+    own = deployment.stream_timeouts
+    if own is not None and own.first_event is not None:
+        bounds = replace(bounds, first_event=min(own.first_event, bounds.first_byte or own.first_event))
     return replace(_aimed(deployment, replace(deployment.target, timeouts=bounds)), stream_timeouts=None)
 
 
@@ -116,6 +121,20 @@ def fallbacks(ours: Json) -> tuple[str, ...] | None:
         text = f"'fallbacks' must be a list of model names, at most {MAX_RETRIES}"
         raise ProxyError(400, text, param="fallbacks")
     return tuple(listed) or None
+
+
+def priority(ours: Json) -> int | None:
+    """How the call stands among those that wait for a deployment: 0 is first; None if it does not say."""
+    given: Any = ours.get("priority")
+    if given is None:
+        return None
+    try:
+        number = int(given)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 <= number <= LEAST_PRIORITY:
+        raise ProxyError(400, f"'priority' must be a number between 0 and {LEAST_PRIORITY}", param="priority")
+    return number
 
 
 def retries(ours: Json) -> int | None:

@@ -94,7 +94,7 @@ class FilteredRelay:
         since = asyncio.get_running_loop().time()
         while True:
             try:
-                async with asyncio.timeout(self._silence):
+                async with asyncio.timeout(min(self._silence, self._stream.patience)):
                     data = await self._arrived.get()
             except TimeoutError:
                 overdue = self._stream.overdue(asyncio.get_running_loop().time() - since)

@@ -5,6 +5,7 @@ exactly once, whatever becomes of the call, and before its last byte goes to the
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -21,7 +22,7 @@ from litellm.proxy.spend.keeper import Keeper
 from litellm.proxy.spend.mover import Mover
 from litellm.router.deployments import Deployment
 from litellm.store.base import Ledger, StoreDown
-from litellm.types.accounts import Millis, Nano, SpendRow, UsageSource, Wanted, storable
+from litellm.types.accounts import ATTEMPT, Millis, Nano, SpendRow, UsageSource, Wanted, storable
 from litellm.types.calls import Ask, Json, as_list, as_object
 
 BYTES_PER_TOKEN: Final = 4
@@ -34,6 +35,8 @@ USUAL_ANSWER: Final = 256
 DAY: Final = 86_400_000  # milliseconds
 _RECENT: Final = 0.1  # how much the last answer counts in it
 HUNG_UP: Final = "499 ClientDisconnected"
+OVERTAKEN: Final = "499 Overtaken"
+"""An attempt that was cancelled because another was quicker."""
 
 # Failures after which the provider may have worked for nothing: its bill is estimated.
 _BILLED: Final = (e.Timeout, e.APIResponseValidationError)
@@ -81,7 +84,10 @@ class Meter:
         name = group[0].model_name
         scopes = self._scopes(identity, name, ask.model, wanted)
         prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
-        worst = _strict_estimate(ask, reach or group, size) if self._strict else _estimate(group, prompt, answer)
+        if self._strict:
+            worst: Nano | None = _strict_estimate(ask, reach or group, size) * _at_once(reach or group)
+        else:
+            worst = _estimate(group, prompt, answer)
         nano = _storable(worst)
         now = self.clock()
         row = SpendRow(
@@ -114,14 +120,23 @@ class Meter:
         except JournalFull as error:
             self.limiter.settle(ticket, 0, 0)
             raise ProxyError(503, f"No call is admitted: {error}", "no_db_connection") from None
-        return Charge(self, ticket, row)
+        charge = Charge(self, ticket, row)
+        ask.account = charge
+        return charge
 
     def settle(self, charge: "Charge") -> Settling:
         """On file first: whoever dies in between has counted too much, not too little."""
-        row, ticket = charge.row, charge.ticket
+        row, ticket, further = charge.row, charge.ticket, charge.further
+        tokens, nano = row.prompt_tokens + row.completion_tokens, row.spend or 0
+        for attempt in further:  # before the call's own line: what comes last is what its end waits for
+            if self._strict and attempt.spend:  # an estimate may not overshoot what was reserved
+                attempt.spend = max(0, min(attempt.spend, ticket.nano - nano))
+            self._keeper.final(attempt)
+            tokens, nano = tokens + attempt.prompt_tokens + attempt.completion_tokens, nano + (attempt.spend or 0)
         settling = self._keeper.final(row)
-        tokens = 0 if row.cache_hit else row.prompt_tokens + row.completion_tokens  # a hit's are no provider's
-        self.limiter.settle(ticket, tokens, row.spend or 0)
+        if row.cache_hit:  # its tokens are no provider's
+            tokens = 0
+        self.limiter.settle(ticket, tokens, nano)
         if row.status == "success":
             before = self._answers.get(row.model_group, float(row.completion_tokens))
             self._answers[row.model_group] = before + _RECENT * (row.completion_tokens - before)
@@ -189,12 +204,28 @@ class Charge:
     What ends it may return something to wait for before the last byte goes to the caller.
     """
 
-    __slots__ = ("_meter", "row", "ticket")
+    __slots__ = ("_meter", "further", "row", "ticket", "waiting")
 
     def __init__(self, meter: Meter, ticket: Ticket, row: SpendRow) -> None:
         self._meter = meter
         self.ticket = ticket
         self.row = row
+        self.further: list[SpendRow] = []
+        """Attempts that did not serve the call and may be billed: each a row of its own, in the call's reservation."""
+        self.waiting = False
+
+    def attempted(self, deployment: Deployment, error: BaseException | None) -> None:
+        """As `types.calls.Account` says. The estimate of the prompt is what it has cost."""
+        if error is not None and not isinstance(error, _BILLED):
+            return
+        row, target = self.row, deployment.target
+        attempt = replace(
+            row, call_id=f"{row.call_id}#{len(self.further) + 1}", call_type=ATTEMPT, completion_tokens=0,
+            model_id=deployment.id, provider=target.provider, provider_model=target.model, api_base=deployment.address,
+            status="failure", error=OVERTAKEN if error is None else _said(error), ended_at=self._meter.clock(),
+            spend=_storable(prices.estimate(deployment, row.prompt_tokens, 0)),
+        )  # fmt: skip
+        self.further.append(attempt)
 
     def served_by(self, deployment: Deployment, retries: int) -> None:
         self.tries(deployment)
@@ -210,15 +241,8 @@ class Charge:
         """The answer is complete. Without usage the estimate of its prompt stands."""
         if usage is None:
             return self._end("success", None, self.row.completion_tokens)
-        self._report(usage, made)
+        _report(self.row, usage, made)
         return self._close("success", None, "reported")
-
-    def _report(self, usage: Json, made: cost.Cost | None) -> None:
-        row = self.row
-        row.prompt_tokens, row.completion_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-        row.cached_tokens = _count(as_object(usage.get("prompt_tokens_details")), "cached_tokens")
-        row.reasoning_tokens = _count(as_object(usage.get("completion_tokens_details")), "reasoning_tokens")
-        row.spend = None if made is None else _storable(made.total)
 
     def streamed(
         self, failure: str | None, usage: Json | None, made: cost.Cost | None, events: int, estimate: Nano | None
@@ -229,23 +253,28 @@ class Charge:
         if usage is None:
             self.row.spend = _storable(estimate)
             return self._end(status, failure, events)
-        self._report(usage, made)
+        _report(self.row, usage, made)
         return self._close(status, failure, "reported")
 
     def failed(self, error: BaseException) -> Settling:
         """The call failed before its answer: what the provider refused, it does not bill."""
-        status = getattr(error, "status_code", None) or 500
-        said = f"{status} {type(error).__name__}"
-        if isinstance(error, _BILLED):
-            return self._end("failure", said, 0)
+        said = _said(error)
+        if not isinstance(error, _BILLED):
+            return self._unbilled(said)
+        told = next((attempt for attempt in reversed(self.further) if attempt.error == said), None)
+        if told is not None:  # the call's own row is that attempt's
+            self.further.remove(told)
+        return self._end("failure", said, 0)
+
+    def abandoned(self) -> Settling:
+        """The caller hung up before there was an answer: the prompt has been read, unless it was not sent yet."""
+        return self._unbilled(HUNG_UP) if self.waiting else self._end("failure", HUNG_UP, 0)
+
+    def _unbilled(self, said: str) -> Settling:
         row = self.row
         row.prompt_tokens = row.completion_tokens = 0
         row.spend = 0
         return self._close("failure", said, "none")
-
-    def abandoned(self) -> Settling:
-        """The caller hung up before there was an answer: the prompt has been read."""
-        return self._end("failure", HUNG_UP, 0)
 
     def _end(self, status: Any, error: str | None, completion: int) -> Settling:
         self.row.completion_tokens = completion
@@ -273,6 +302,17 @@ class Charge:
             if standing is not None:
                 lines.append(_standing(name, standing))
         return b"".join(lines)
+
+
+def _said(error: BaseException) -> str:
+    return f"{getattr(error, 'status_code', None) or 500} {type(error).__name__}"
+
+
+def _report(row: SpendRow, usage: Json, made: cost.Cost | None) -> None:
+    row.prompt_tokens, row.completion_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    row.cached_tokens = _count(as_object(usage.get("prompt_tokens_details")), "cached_tokens")
+    row.reasoning_tokens = _count(as_object(usage.get("completion_tokens_details")), "reasoning_tokens")
+    row.spend = None if made is None else _storable(made.total)
 
 
 def _expect(row: SpendRow, group: Sequence[Deployment]) -> None:
@@ -359,6 +399,11 @@ def _strict_estimate(ask: Ask, group: Sequence[Deployment], size: int) -> Nano:
         dearest[0] = max(dearest[0], *(values.get(name, 0) for name in _WRITTEN))
         worst = max(worst, -(-(prompt * dearest[0] + most * _choices(ask) * dearest[1]) // 1000))
     return worst
+
+
+def _at_once(group: Sequence[Deployment]) -> int:
+    """How many attempts of one call may run at once, and be billed each."""
+    return 2 if any(one.state is not None and one.state.hedging is not None for one in group) else 1
 
 
 _WRITTEN: Final = ("cache_creation_input_token_cost", "cache_creation_input_token_cost_above_1hr")

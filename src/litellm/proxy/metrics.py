@@ -42,6 +42,7 @@ HELP: Final = {
     "litellm_spend_prompts_dropped_metric_total": ("counter", "Prompts that were to be kept and found no room"),
     "litellm_spend_waiting_bytes": ("gauge", "What the journal of spend holds that is not in the database"),
     "litellm_in_flight_requests": ("gauge", "Requests being served"),
+    "litellm_waiting_requests": ("gauge", "Requests that wait for a deployment with room"),
     "litellm_event_loop_lag_seconds": ("gauge", "The longest time a ready callback waited in the last 5 seconds"),
 }
 _GAUGES: Final = tuple(name for name, (kind, _) in HELP.items() if kind == "gauge")
@@ -117,6 +118,7 @@ class Metrics:
         self._requests: dict[tuple[str, str, int], tuple[int, ...]] = {}
         self._tokens: dict[str, tuple[int, int, int]] = {}
         self._in_flight = self._slots.slot("litellm_in_flight_requests")
+        self._waiting = self._slots.slot("litellm_waiting_requests")
         self._lag = self._slots.slot(_LARGEST)
 
     def began(self) -> None:
@@ -164,6 +166,9 @@ class Metrics:
 
     def lag(self, seconds: float) -> None:
         self._values[self._lag] = seconds
+
+    def waiting(self, calls: int) -> None:
+        self._values[self._waiting] = calls
 
     def unjournaled(self, how: str) -> None:
         """The journal of spend could not take a call; what has become of it."""

@@ -2,15 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
+from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts
 from litellm.proxy.config.schema import ModelEntry
 from litellm.router import rules
 from litellm.router.deployments import Deployment
 from litellm.router.fallbacks import Fallbacks, Table
-from litellm.router.health import Cooldowns, Health
+from litellm.router.health import Cooldowns, Health, State
+from litellm.router.hedge import HedgePolicy
 from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.waiting import QueuePolicy
+from litellm.types.http import Timeouts
 
 
 def retry_policy(config: Config) -> RetryPolicy:
@@ -25,6 +31,7 @@ def retry_policy(config: Config) -> RetryPolicy:
 
 def routing_of(config: Config) -> Routing:
     given = config.router_settings
+    groups = given.model_groups or {}
     return Routing(
         rules.strategy_of(given.routing_strategy),
         Cooldowns(
@@ -34,6 +41,7 @@ def routing_of(config: Config) -> Routing:
             rules.kinds(given.allowed_fails_policy, "AllowedFails"),
         ),
         given.total_timeout,
+        {name: group.total_timeout for name, group in groups.items() if group.total_timeout is not None},
     )
 
 
@@ -72,5 +80,52 @@ def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[
         most = first(entry.litellm_params.max_parallel_requests, config.router_settings.default_max_parallel_requests)
         if company[one.model_name] > 1 or most is not None or one.rpm is not None or one.tpm is not None:
             one.state = health.of(one.id)
+            one.state.queues = health.queues(one.model_name, queue_of(config, one.model_name))
             one.state.limit(most, one.rpm, one.tpm)
+    groups: dict[str, list[State]] = {}
+    for one in deployments:
+        if one.state is not None:
+            groups.setdefault(one.model_name, []).append(one.state)
+    for group, states in groups.items():
+        hedging = health.hedging(group, hedging_of(config, group) if len(states) > 1 else None, states)
+        for state in states:
+            state.hedging = hedging
     health.keep({one.id for one in deployments})
+
+
+_UNSAID: Final = GroupSettings()
+
+
+def _of(config: Config, group: str) -> GroupSettings:
+    return (config.router_settings.model_groups or {}).get(group, _UNSAID)
+
+
+def phased(bounds: Timeouts, params: PhaseTimeouts, config: Config, group: str, stream: bool) -> Timeouts:
+    """With the phases' own bounds: a deployment's, else its group's, else those for all."""
+    said = (params, _of(config, group), config.router_settings)
+    connect = first(*(one.connect_timeout for one in said))
+    if connect is not None:
+        bounds = replace(bounds, connect=connect)
+    if not stream:
+        return bounds
+    event = first(*(one.first_token_timeout for one in said))
+    gap = first(*(one.between_tokens_timeout for one in said))
+    if event is None:
+        return bounds if gap is None else replace(bounds, between_events=gap)
+    bytes_apart = bounds.between_bytes  # also between the head and the first event: no less than that may take
+    lenient = None if bytes_apart is None else max(bytes_apart, event)
+    return replace(
+        bounds, first_byte=event, first_event=event, between_bytes=lenient, between_events=first(gap, bytes_apart)
+    )
+
+
+def queue_of(config: Config, group: str) -> QueuePolicy | None:
+    said = first(_of(config, group).queue, config.router_settings.queue)
+    return None if said is None else QueuePolicy(said.max_size, said.max_wait, said.max_per_tenant)
+
+
+def hedging_of(config: Config, group: str) -> HedgePolicy | None:
+    said = _of(config, group).hedging
+    if said is None:
+        return None
+    return HedgePolicy(said.percentile / 100, said.max_share, said.min_seconds, said.min_samples)

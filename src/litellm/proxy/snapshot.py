@@ -23,6 +23,7 @@ from litellm.router.deployments import Deployment, Deployments, id_of
 from litellm.router.router import Router
 from litellm.settings import Settings
 from litellm.types.calls import Json, Target
+from litellm.types.http import Timeouts
 
 if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
     from litellm.proxy.cached import Cache
@@ -66,6 +67,8 @@ class Snapshot:
     """What keeps calls together, if anything does."""
     once: "Callable[[], Once | None]" = lambda: None
     """Knows calls by their Idempotency-Key; made when the first has one."""
+    queues: bool = False
+    """Calls of some group wait where its deployments are full."""
 
 
 def build(
@@ -94,6 +97,7 @@ def build(
         hooks=_callbacks().hooks(config) if config.litellm_settings.names_callbacks else None,
         aliases=routing.aliases_of(config),
         hidden=routing.hidden_of(config),
+        queues=given.queue is not None or any(group.queue for group in (given.model_groups or {}).values()),
         any_tag=given.tag_filtering_match_any is not False if given.enable_tag_filtering else None,
     )
 
@@ -192,7 +196,8 @@ def _deployment(
     seconds = first(params.timeout, settings.request_timeout)
     streamed = first(params.stream_timeout, config.router_settings.stream_timeout, seconds)
     try:
-        target = _target(_wish(params, seconds, settings, environ), settings, environ)
+        bounds = routing.phased(timeouts(seconds), params, config, entry.model_name, stream=False)
+        target = _target(_wish(params, bounds, settings, environ), settings, environ)
     except e.LiteLLMError as error:
         error.message = f"model_list, {entry.model_name}: {error.raw_message}"
         raise
@@ -213,7 +218,7 @@ def _deployment(
         tags=frozenset(params.tags or ()),
         region=params.region_name,
         max_retries=params.max_retries,
-        stream_timeouts=timeouts(streamed, stream=True),
+        stream_timeouts=routing.phased(timeouts(streamed, stream=True), params, config, entry.model_name, stream=True),
         mock=params.mock_response,
         clientside=frozenset(params.configurable_clientside_auth_params or ()),
         keyless=_keyless(params, target.api_key, target.provider, target.handler is not None),
@@ -245,7 +250,7 @@ def _target(wish: Wish, settings: Settings, environ: Mapping[str, str]) -> Targe
     return resolve(wish, settings, environ, key_needed=False)
 
 
-def _wish(params: LitellmParams, seconds: float, settings: Settings, environ: Mapping[str, str]) -> Wish:
+def _wish(params: LitellmParams, bounds: Timeouts, settings: Settings, environ: Mapping[str, str]) -> Wish:
     return Wish(
         model=params.model,
         custom_llm_provider=params.custom_llm_provider,
@@ -253,7 +258,7 @@ def _wish(params: LitellmParams, seconds: float, settings: Settings, environ: Ma
         api_key=params.api_key.get_secret_value() if params.api_key else None,
         organization=params.organization,
         headers=tuple((params.extra_headers or {}).items()),
-        timeouts=timeouts(seconds),
+        timeouts=bounds,
         tls=tls(params.ssl_verify, settings, environ),
         drop_params=bool(params.drop_params),
         additional_drop_params=params.additional_drop_params or (),

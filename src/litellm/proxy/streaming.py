@@ -22,7 +22,8 @@ class Relay:
     """One stream on its way out. `run` returns when the caller has all of it; `splicer` then knows what it was.
 
     When nothing has gone out for `silence` seconds a comment does, so that nobody between takes the line for dead. An
-    upstream's own comments keep the line open likewise, but not for longer than events may be apart.
+    upstream's own comments keep the line open likewise, but not for longer than events may be apart (a quarter more:
+    that is how often it is looked at).
 
     `last` is called before the last byte goes out, with what the stream failed with, if it did.
     """
@@ -52,7 +53,7 @@ class Relay:
         self._catching_up: asyncio.Task[None] | None = None
         self._last = self._event_at = self._loop.time()  # when something went out; when the last event was there
         self._events = 0  # as many there were then
-        self._timer = self._loop.call_later(silence, self._tick)
+        self._timer = self._loop.call_later(min(silence, stream.patience), self._tick)
 
     async def run(self, fields: bytes) -> None:
         """Sends the status line and everything after it. Cancelled when the caller hangs up; closes the upstream."""
@@ -134,7 +135,7 @@ class Relay:
         if now - self._last >= self._silence * 0.99 and self._catching_up is None:
             self._write(KEEPALIVE)
         wait = self._silence - (now - self._last)
-        self._timer = self._loop.call_later(wait if wait > 0 else self._silence, self._tick)
+        self._timer = self._loop.call_later(min(wait if wait > 0 else self._silence, self._stream.patience), self._tick)
 
     def _write(self, data: bytes) -> None:
         self._last = self._loop.time()

@@ -17,6 +17,9 @@ from math import ceil, inf
 from typing import Any, Final
 
 from litellm import exceptions as e
+from litellm.router.hedge import HedgePolicy
+from litellm.router.hedging import Hedging
+from litellm.router.waiting import QueuePolicy, Queues
 from litellm.router.windows import REQUESTS, TOKENS, Window
 
 LEAST_CALLS: Final = 5
@@ -27,6 +30,7 @@ LONGEST_REST: Final = 60.0
 _AT_ONCE: Final = frozenset({401, 403, 404, 429})
 _UNGUARDED: Final = nullcontext()  # one event loop does one thing at a time
 _SMOOTHING: Final = 0.3  # how much the newest latency counts
+MANY: Final = 1 << 30  # calls that a deployment without limits takes at once
 _DECAY: Final = 30.0  # seconds after which a latency that nothing has confirmed counts half
 _UNKNOWN: Final = 1e6  # seconds: more than any latency that was seen
 
@@ -52,12 +56,14 @@ class State:
         "failed",
         "failures",
         "guard",
+        "hedging",
         "inflight",
         "latency",
         "minute",
         "open_at",
         "parallel",
         "probing",
+        "queues",
         "requests",
         "resting_until",
         "rpm",
@@ -97,6 +103,10 @@ class State:
         self.second = 0  # of the last call that began
         self.tell: Callable[[float], None] | None = None
         """Told of each rest that begins here, and its seconds."""
+        self.queues: Queues | None = None
+        """Its group's, if calls wait there for a deployment that takes them."""
+        self.hedging: Hedging | None = None
+        """Its group's, if a second deployment is asked where the first is slow."""
 
     def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
         """What it takes at once, and in any minute. What has been counted stays."""
@@ -104,6 +114,7 @@ class State:
         limited = rpm is not None or tpm is not None
         self.window = (self.window or Window()) if limited else None
         self._weigh()
+        self._freed()
 
     def begin(self, now: float) -> None:
         self._turn(now)
@@ -123,6 +134,7 @@ class State:
         self.inflight -= 1
         if self.parallel is not None:
             self._weigh()
+        self._freed()
 
     def used(self, tokens: int) -> None:
         """Tokens of a call that began here; they count for the second in which the last one did."""
@@ -131,9 +143,16 @@ class State:
             self.window.correct(self.second, tokens)
             self._weigh()
 
-    def answered(self, now: float, seconds: float) -> None:
-        self.strikes = self.streak = 0
+    def gave_up(self) -> None:
+        """A call that began has ended with neither an answer nor a failure."""
         self.probing = False
+        self.ended()
+
+    def answered(self, now: float, seconds: float) -> None:
+        self.streak = 0
+        if self.strikes:
+            self.strikes, self.probing = 0, False
+            self._freed()
         if self.latency is None or seconds > self.latency:
             self.latency = seconds
         else:
@@ -146,6 +165,22 @@ class State:
         if self.latency is None:
             return _UNKNOWN * self.inflight
         return self.latency * _DECAY / (_DECAY + now - self.seen_at) * (self.inflight + 1)
+
+    def free(self, now: float) -> int:
+        """How many more calls it takes now; one at a time while it is tried."""
+        if self.open_at > now:
+            return 0
+        if self.strikes:
+            return 0 if self.probing else 1
+        free = MANY if self.parallel is None else self.parallel - self.inflight
+        if self.window is not None and self.rpm is not None:
+            self.window.move(int(now))
+            free = min(free, ceil(self.rpm) - self.window.requests)
+        return max(1, free)
+
+    def _freed(self) -> None:
+        if self.queues is not None:
+            self.queues.freed()
 
     def rest(self, now: float, seconds: float) -> None:
         self.strikes += 1
@@ -167,6 +202,7 @@ class State:
             self.strikes = self.streak = 0
             self.probing, self.resting_until = False, 0.0
             self._weigh()
+            self._freed()
 
     def forget(self) -> None:
         """All but its limits and the calls in flight."""
@@ -217,6 +253,8 @@ class Health:
         self._states: dict[str, State] = {}
         self._make = make
         self._tell: Callable[[str, float], None] | None = None
+        self._queues: dict[str, Queues] = {}
+        self._hedging: dict[str, Hedging] = {}
 
     def of(self, deployment_id: str) -> State:
         state = self._states.get(deployment_id)
@@ -241,10 +279,38 @@ class Health:
         if state is not None and now + seconds > state.resting_until:
             state.rests_elsewhere(now, seconds)
 
+    def queues(self, group: str, policy: QueuePolicy | None) -> Queues | None:
+        """A group's, with this policy; None if its calls do not wait and none does."""
+        queues = self._queues.get(group)
+        if queues is None:
+            if policy is None:
+                return None
+            queues = self._queues[group] = Queues()
+        queues.policy = policy
+        return queues if policy is not None or queues else None
+
+    def hedging(self, group: str, policy: HedgePolicy | None, states: list[State]) -> Hedging | None:
+        """A group's, with this policy and these deployments; None if it does not hedge."""
+        if policy is None:
+            self._hedging.pop(group, None)
+            return None
+        hedging = self._hedging.setdefault(group, Hedging(policy))
+        hedging.follow(policy)
+        hedging.states = states
+        return hedging
+
+    def waiting(self) -> int:
+        """How many calls wait for a deployment."""
+        return sum(map(len, self._queues.values()))
+
     def keep(self, ids: set[str]) -> None:
         """Forgets the deployments that a reload has taken away; their calls end on the states that they hold."""
         for gone in self._states.keys() - ids:
             del self._states[gone]
+        used = {state.queues for state in self._states.values()}
+        self._queues = {group: queues for group, queues in self._queues.items() if queues in used}
+        hedging = {state.hedging for state in self._states.values()}
+        self._hedging = {group: one for group, one in self._hedging.items() if one in hedging}
 
     def resting(self, now: float) -> dict[str, float]:
         """Who rests, and for how many seconds more."""

@@ -56,6 +56,8 @@ class Routing:
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     total_seconds: float | None = None
     """For a call with all its attempts, pauses and fallbacks."""
+    totals: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The same for single model groups."""
 
 
 class Attempt(NamedTuple):

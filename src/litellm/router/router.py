@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from random import random
 from time import monotonic
@@ -15,9 +16,12 @@ from litellm.router import mocking
 from litellm.router.budget import RetryBudget
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
-from litellm.router.health import failed
+from litellm.router.health import State, failed
+from litellm.router.hedging import Hedging
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
-from litellm.types.calls import Ask, Call, Target
+from litellm.router.strategies import Strategy
+from litellm.router.waiting import Queues
+from litellm.types.calls import Account, Ask, Call, Target
 
 T = TypeVar("T")
 
@@ -56,7 +60,7 @@ class Router:
         self.policy = policy
         self.routing = routing or Routing()
         self.fallbacks = NONE if fallbacks == NONE else fallbacks
-        self._bounded = self.routing.total_seconds is not None
+        self._bounded = self.routing.total_seconds is not None or bool(self.routing.totals)
         self._engine = engine
         self._commit_seconds = commit_seconds
         self._budgets: dict[str, RetryBudget] | None = {} if routing is not None else None
@@ -114,7 +118,7 @@ class Router:
         num_retries: int | None,
     ) -> Served[T]:
         """The group's deployments, then those of its fallbacks. Raises the group's own error if these fail too."""
-        total = self.routing.total_seconds
+        total = self.routing.totals.get(group[0].model_name, self.routing.total_seconds)
         until = None if total is None else self._clock() + total
         try:
             if ask.failing is not None:
@@ -160,18 +164,42 @@ class Router:
         if budget is not None:
             budget.earn()
         if not failures:
-            chosen = choose(group, strategy, now, random())
+            queues = None if group[0].state is None else group[0].state.queues
+            if queues is None:
+                chosen = choose(group, strategy, now, random())
+            else:
+                chosen = await self._awaited(ask, group, strategy, queues, until)
+                now = self._clock()
             if ask.trace is not None:
                 ask.trace.chose(group, strategy, now, chosen)
             if chosen is None:
                 raise _refused_by_all(name, wait(group, now))
+            hedging = None if group[0].state is None else group[0].state.hedging
             try:
+                if hedging is not None:
+                    return Served(*await self._hedged(ask, group, attempt, chosen, hedging, until))
                 return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, until), chosen)
             except e.LiteLLMError as error:
                 failures.append(Failure(chosen, error))
+        return await self._retried(ask, group, attempt, failures, num_retries, until, strategy, budget)
+
+    async def _retried(
+        self,
+        ask: Ask,
+        group: tuple[Deployment, ...],
+        attempt: Callable[[Call], Awaitable[T]],
+        failures: list[Failure],
+        num_retries: int | None,
+        until: float | None,
+        strategy: Strategy,
+        budget: RetryBudget | None,
+    ) -> Served[T]:
+        """What follows a group's first failure."""
+        name = group[0].model_name
         policy = self._policy_for(failures[0].deployment, num_retries)
         others = self.fallbacks.any(name, ask.fallbacks)
         while True:
+            _tell(ask.account, failures[-1])
             now = self._clock()
             step = next_attempt(group, failures, policy, random(), now, strategy, others)
             if step is None or (until is not None and now + step.pause >= until):
@@ -193,6 +221,58 @@ class Router:
             except e.LiteLLMError as error:
                 failures.append(Failure(chosen, error))
 
+    async def _awaited(
+        self, ask: Ask, group: tuple[Deployment, ...], strategy: Strategy, queues: Queues, until: float | None
+    ) -> Deployment | None:
+        """Whom to ask first, once there is room and it is this call's turn."""
+        states = tuple(one.state for one in group if one.state is not None)
+        choice = lambda: choose(group, strategy, self._clock(), random())  # noqa: E731
+        account, cancelled = ask.account, False
+        if account is not None:
+            account.waiting = True
+        try:
+            return await queues.slot(states, choice, ask.tenant, ask.priority, until)
+        except asyncio.CancelledError:  # then it has been waiting to its end
+            cancelled = True
+            raise
+        finally:
+            if account is not None:
+                account.waiting = cancelled
+
+    def _hedged(
+        self,
+        ask: Ask,
+        group: tuple[Deployment, ...],
+        attempt: Callable[[Call], Awaitable[T]],
+        chosen: Deployment,
+        hedging: Hedging,
+        until: float | None,
+    ) -> Awaitable[tuple[T, Deployment]]:
+        """As `_attempt` at `chosen`, or at another deployment as well if that one is slow; and who was quicker."""
+
+        def another() -> Deployment | None:
+            now = self._clock()
+            well = [one for one in group if one is not chosen and one.state is not None and not one.state.strikes]
+            return choose(well, self.routing.strategy, now, random()) if well else None
+
+        def start(deployment: Deployment) -> asyncio.Future[T]:
+            """The slot is taken at once, not when the task first runs: somebody else might have it by then."""
+            began, state = self._clock(), deployment.state
+            held: list[State] = []  # until the task runs
+            if state is not None:
+                state.begin(began)
+                held.append(state)
+
+            async def run() -> T:
+                held.clear()
+                return await self._attempt(ask, deployment, attempt, len(group) == 1, until, began)
+
+            task = asyncio.ensure_future(run())
+            task.add_done_callback(lambda _: held and held[0].gave_up())
+            return task
+
+        return hedging.first(ask, chosen, start, another)
+
     async def _attempt(
         self,
         ask: Ask,
@@ -200,33 +280,28 @@ class Router:
         attempt: Callable[[Call], Awaitable[T]],
         alone: bool,
         until: float | None,
+        began: float | None = None,
     ) -> T:
-        """One attempt, and what its deployment's state learns of it."""
-        if ask.tries is not None:
-            ask.tries(deployment)
-        call = deployment.call(ask)
-        sending: Awaitable[T] = attempt(call)
-        if until is not None:
-            sending = _in_time(sending, until - self._clock(), deployment)
-        if ask.trace is not None:
-            sending = ask.trace.timed(sending, deployment, self._clock)
+        """One attempt, and what its deployment's state learns of it. `began`: when that was told of it, if it was."""
         state = deployment.state
         if state is None:
-            return await sending
-        began = self._clock()
-        state.begin(began)
+            return await self._sending(ask, deployment, attempt, until)
+        if began is None:
+            began = self._clock()
+            state.begin(began)
         streamed = False
         try:
-            result = await sending
+            result = await self._sending(ask, deployment, attempt, until)
             now = self._clock()
             state.answered(now, now - began)
             if ask.bond is not None:
                 ask.bond.served(ask.model, deployment, now)
             if isinstance(result, EventStream):
                 result.on_close, streamed = state.ended, True
+                result.on_broke = partial(self._failed, deployment, state, alone)
             return result
         except e.LiteLLMError as error:
-            failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
+            self._failed(deployment, state, alone, error)
             raise
         except BaseException:
             state.probing = False
@@ -234,6 +309,19 @@ class Router:
         finally:
             if not streamed:
                 state.ended()
+
+    def _sending(
+        self, ask: Ask, deployment: Deployment, attempt: Callable[[Call], Awaitable[T]], until: float | None
+    ) -> Awaitable[T]:
+        if ask.account is not None:
+            ask.account.tries(deployment)
+        sending = attempt(deployment.call(ask))
+        if until is not None:
+            sending = _in_time(sending, until - self._clock(), deployment)
+        return sending if ask.trace is None else ask.trace.timed(sending, deployment, self._clock)
+
+    def _failed(self, deployment: Deployment, state: State, alone: bool, error: e.LiteLLMError) -> None:
+        failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
 
     def _budget(self, group: str, now: float) -> RetryBudget | None:
         if self._budgets is None:
@@ -246,6 +334,11 @@ class Router:
     def _policy_for(self, deployment: Deployment, num_retries: int | None) -> RetryPolicy:
         count = num_retries if num_retries is not None else deployment.max_retries
         return self.policy if count is None else RetryPolicy(count, self.policy.retry_after)
+
+
+def _tell(account: Account | None, failure: Failure) -> None:
+    if account is not None:
+        account.attempted(failure.deployment, failure.error)
 
 
 def _refused_by_all(group: str, seconds: float) -> e.RouterRateLimitError:

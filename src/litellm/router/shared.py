@@ -7,28 +7,21 @@ from litellm.router.health import State
 
 
 class SharedState(State):
-    """Changes one at a time. A call takes its slot (`reserve`) before it begins, so that two threads that chose the
-    same deployment at once are never one too many for it."""
+    """Changes one at a time. Of two threads that chose a deployment for its last slot at once, one is refused."""
 
-    __slots__ = ("reserved",)
+    __slots__ = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.guard = RLock()
-        self.reserved = 0
 
-    def reserve(self) -> None:
-        """Raises RateLimitError if all its parallel calls are taken. `begin` follows."""
+    def begin(self, now: float) -> None:
+        """Raises RateLimitError if all its parallel calls are taken."""
         with self.guard:
-            if self.parallel is not None and self.inflight + self.reserved >= self.parallel:
+            if self.parallel is not None and self.inflight >= self.parallel:
                 raise e.RateLimitError(
                     message="max_parallel_requests of the deployment are in flight", llm_provider="", model=""
                 )
-            self.reserved += 1
-
-    def begin(self, now: float) -> None:
-        with self.guard:
-            self.reserved -= 1
             super().begin(now)
 
     def ended(self) -> None:

@@ -12,7 +12,6 @@ from litellm.catalog import cost, models
 from litellm.engine import custom
 from litellm.engine.resolve import split_model
 from litellm.router.deployments import Deployment, id_of
-from litellm.router.shared import SharedState
 from litellm.sdk.secrets import get_secret, load_credentials_from_list
 from litellm.settings import settings
 from litellm.types import router as types
@@ -46,8 +45,7 @@ class Listed(Deployment):
     __slots__ = ()
 
     def call(self, ask: Ask) -> Call:
-        """What the caller says wins over what the list says, but for the model. Raises RateLimitError if all of its
-        parallel calls are taken."""
+        """What the caller says wins over what the list says, but for the model."""
         assert isinstance(ask, Asked)
         if ask.failure is not None and ask.model == ask.first:
             raise ask.failure
@@ -58,8 +56,6 @@ class Listed(Deployment):
         known = {"model_group": ask.model, "deployment": self.target.model, "model_info": self.info}
         params["metadata"] = {**(params.get("metadata") or {}), **known}
         params.update(model=self.target.model, model_info=self.info, num_retries=0)
-        if isinstance(self.state, SharedState):
-            self.state.reserve()
         return Call(ask.op, self.target, params, ask.stream)
 
 

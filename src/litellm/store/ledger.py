@@ -16,7 +16,7 @@ from litellm.store import bulk
 from litellm.store.base import Charge, DaySpend, LogQuery, Prompt, StoreError, Total
 from litellm.store.database import Database
 from litellm.store.tables import BALANCES, CHARGED, OFFSETS, OWNERS, PROMPTS, SCHEMA, SPEND_LOG, TOTALS
-from litellm.types.accounts import SpendRow
+from litellm.types.accounts import ATTEMPT, SpendRow
 
 T = TypeVar("T")
 
@@ -198,7 +198,9 @@ class SqlLedger:
         groups = [func.coalesce(column, "").label(f"group_{place}") for place, column in enumerate(columns)]
         day = table.c.day if daily else literal("")
         if table is SPEND_LOG:
-            counts = [func.count(), func.sum(case((table.c.status == "failure", 1), else_=0))]
+            request = table.c.call_type != ATTEMPT
+            failed = request & (table.c.status == "failure")
+            counts = [func.sum(case((which, 1), else_=0)) for which in (request, failed)]
             cached = func.sum(table.c.cached_tokens)
         else:
             counts = [func.sum(table.c.requests), func.sum(table.c.failures)]
@@ -249,7 +251,8 @@ class SqlLedger:
     async def prove(self) -> list[str]:
         """All that is in the log and in the closing balances, added up anew, against the totals."""
         added: dict[tuple[Any, ...], list[int]] = {}
-        columns = [SPEND_LOG.c[name] for name in ("charged", "status", "spend", "prompt_tokens", "completion_tokens")]
+        names = ("charged", "call_type", "status", "spend", "prompt_tokens", "completion_tokens")
+        columns = [SPEND_LOG.c[name] for name in names]
         async with self._database.snapshot() as connection:
             told = {(row.scope, row.period): _total(row) for row in await connection.execute(select(TOTALS))}
             for row in await connection.execute(select(CHARGED)):
@@ -319,8 +322,9 @@ _NONE: Final = (0, 0, 0, 0, 0)
 
 def _of(row: Any) -> tuple[int, int, int, int, int]:
     """A row's part of every sum, in the order of _SUMS."""
-    failed = 1 if row.status == "failure" else 0
-    return row.spend or 0, 1, failed, row.prompt_tokens, row.completion_tokens
+    request = 0 if row.call_type == ATTEMPT else 1
+    failed = request if row.status == "failure" else 0
+    return row.spend or 0, request, failed, row.prompt_tokens, row.completion_tokens
 
 
 def _values(row: Any) -> list[int]:

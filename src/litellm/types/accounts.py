@@ -180,12 +180,16 @@ Status = Literal["success", "failure", "unknown"]
 UsageSource = Literal["reported", "estimated", "none"]
 
 
+ATTEMPT: Final = "attempt"
+
+
 @dataclass(slots=True, kw_only=True)
 class SpendRow:
     """One call in the spend log. `spend` is None for a model without a price: the tokens are known, the cost is not.
 
     `charged` names whom it was counted against: (scope's id, start of the budget period in which the call was
-    admitted). A row with `call_type` `adjustment` is a correction by hand, and may be negative.
+    admitted). A row with `call_type` `adjustment` is a correction by hand, and may be negative. One with ATTEMPT is an
+    attempt that did not serve its call and may be billed all the same: it is no request of its own.
     """
 
     call_id: str

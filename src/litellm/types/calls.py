@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from litellm.types.http import DEFAULT_TIMEOUTS, DEFAULT_TLS, Headers, Timeouts, Tls, Url
 
@@ -21,6 +21,21 @@ def as_object(value: Any) -> Json | None:
 def as_list(value: Any) -> list[Any] | None:
     """A JSON value if it is an array."""
     return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+class Account(Protocol):
+    """Who is to know what a call costs beside the attempt that serves it."""
+
+    waiting: bool
+    """It waits for a deployment; nothing has been sent."""
+
+    def tries(self, deployment: Any) -> None:
+        """It is asked now."""
+        ...
+
+    def attempted(self, deployment: Any, error: BaseException | None) -> None:
+        """An attempt has not served the call: it failed, or (None) another was quicker."""
+        ...
 
 
 @dataclass(slots=True)
@@ -46,10 +61,13 @@ class Ask:
     """The `router.affinity.Bond` that says which deployment is preferred; None if none is."""
     failing: str | None = None
     """The flag of `router.mocking` by which the call is to fail in its own group; None: it is not."""
+    tenant: str = ""
+    """Who shares fairly with others where calls wait for a deployment."""
+    priority: int = 0
+    """Of those that wait, 0 is served first."""
+    account: Account | None = field(default=None, repr=False)
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
-    tries: Callable[[Any], None] | None = field(default=None, repr=False)
-    """Told of each deployment that is about to be asked, where there are several."""
 
 
 @dataclass(slots=True, eq=False)

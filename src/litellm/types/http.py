@@ -93,12 +93,18 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds; None means unbounded. `total` bounds the call from the start to the last byte."""
+    """Seconds; None means unbounded. `total` bounds the call from the start to the last byte.
+
+    `first_event` bounds a stream from the start to its first event, which is waited for before anything is said to the
+    caller; `between_events` the waits for the next ones (None: as `between_bytes`).
+    """
 
     connect: float | None = 10.0
     first_byte: float | None = 600.0
     between_bytes: float | None = 600.0
     total: float | None = None
+    first_event: float | None = None
+    between_events: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

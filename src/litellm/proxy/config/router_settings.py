@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from litellm.proxy.config.kinds import Amount, Count, Positive, Secret, Text, names_of
+from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts, QueueSettings
 from litellm.proxy.config.section import Section
 from litellm.router.rules import fallback_lists
 from litellm.router.strategies import STRATEGIES
@@ -46,13 +47,13 @@ class Alias(Section):
     hidden: bool | None = Field(default=None, description="Not listed by `/v1/models`.")
 
 
-class RouterSettings(Section):
+class RouterSettings(PhaseTimeouts):
     """`router_settings`: how a deployment is chosen, and what follows a failure."""
 
     later: ClassVar[frozenset[str]] = names_of(
         """
         alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
-        default_priority enable_health_check_routing enable_pre_call_checks
+        enable_health_check_routing enable_pre_call_checks
         enable_weighted_failover guardrail_list health_check_staleness_threshold ignore_invalid_deployments
         polling_interval provider_budget_config router_general_settings routing_strategy_args search_tools
         """
@@ -123,6 +124,20 @@ class RouterSettings(Section):
     )
     default_max_parallel_requests: Count | None = Field(
         default=None, description="`max_parallel_requests` of deployments that have none."
+    )
+    queue: QueueSettings | None = Field(
+        default=None,
+        description="Calls wait for a deployment with room instead of being refused: at most `max_size` (100), each at "
+        "most `max_wait` seconds (30), `max_per_tenant` of one team, user or key (half of `max_size`).",
+    )
+    default_priority: Count | None = Field(
+        default=None, description="`priority` of calls that say none: 0 (default) is served first."
+    )
+    model_groups: dict[str, GroupSettings] | None = Field(
+        default=None,
+        description="For single models, in the place of what is said here: `queue`, `total_timeout`, "
+        "`connect_timeout`, `first_token_timeout`, `between_tokens_timeout`; and `hedging` (`percentile` 95, "
+        "`max_share` 0.05, `min_seconds` 0, `min_samples` 20): a second deployment is asked where the first is slow.",
     )
     enable_tag_filtering: bool | None = Field(
         default=None, description="A request with tags goes to deployments with these tags only."

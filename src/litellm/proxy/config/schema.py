@@ -41,6 +41,7 @@ from litellm.proxy.config.kinds import (
     text_of_number,
     time_zone,
 )
+from litellm.proxy.config.model_groups import PhaseTimeouts
 from litellm.proxy.config.router_settings import FallbackLists, RouterSettings
 from litellm.proxy.config.section import Section
 
@@ -68,7 +69,7 @@ _ENDPOINT_PARAMS: Final = names_of(
 """Parameters of well-known endpoints: sent as they are, and not taken for misspelt names of ours."""
 
 
-class LitellmParams(Section):
+class LitellmParams(PhaseTimeouts):
     """`model_list[].litellm_params`: where a deployment's calls go, and with which defaults.
 
     Every other name is a parameter of the calls, sent to the endpoint: OpenAI's are defaults that a request may

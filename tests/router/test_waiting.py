@@ -1,0 +1,132 @@
+"""Waiting for room, by the states that say when there is some."""
+
+import asyncio
+
+import pytest
+
+from litellm.router.health import Health, State
+from litellm.router.queue import WaitedTooLong
+from litellm.router.waiting import QueuePolicy, Queues
+
+POLICY = QueuePolicy(10, 30.0)
+
+
+def group(*limits: int) -> tuple[Queues, tuple[State, ...]]:
+    queues = Queues()
+    queues.policy = POLICY
+    states = tuple(State() for _ in limits)
+    for state, limit in zip(states, limits, strict=True):
+        state.queues = queues
+        state.limit(limit, None, None)
+    return queues, states
+
+
+def taking(states: tuple[State, ...]) -> State | None:
+    """The first that takes a call, which is begun there."""
+    now = asyncio.get_running_loop().time()
+    chosen = next((state for state in states if state.open_at <= now), None)
+    if chosen is not None:
+        chosen.begin(now)
+    return chosen
+
+
+async def slot(queues: Queues, states: tuple[State, ...], deadline: float | None = None) -> State | None:
+    return await queues.slot(states, lambda: taking(states), "", 0, deadline)
+
+
+def test_those_who_can_use_different_deployments_do_not_hold_each_other_up() -> None:
+    async def main() -> None:
+        queues, (left, right) = group(1, 1)
+        for state in (left, right):
+            assert await slot(queues, (state,)) is state
+        first = asyncio.ensure_future(slot(queues, (left,)))
+        second = asyncio.ensure_future(slot(queues, (right,)))
+        either = asyncio.ensure_future(slot(queues, (left, right)))
+        await asyncio.sleep(0)
+        assert len(queues) == 3
+        right.ended()
+        assert await second is right
+        assert not first.done()
+        left.ended()
+        assert await first is left
+        right.ended()
+        assert await either is right
+        assert not len(queues)
+
+    asyncio.run(main())
+
+
+def test_no_more_are_served_than_there_is_room_for() -> None:
+    async def main() -> int:
+        queues, states = group(2, 1)
+        served = most = 0
+
+        async def call() -> None:
+            nonlocal served, most
+            state = await slot(queues, states)
+            assert state is not None
+            most = max(most, sum(one.inflight for one in states))
+            await asyncio.sleep(0)
+            state.ended()
+            served += 1
+
+        for _ in range(10):
+            await asyncio.gather(*(call() for _ in range(8)))
+        assert served == 80
+        assert not len(queues)
+        return most
+
+    assert asyncio.run(main()) == 3
+
+
+def test_a_deadline_is_kept_and_a_reload_without_a_queue_leaves_nobody_standing() -> None:
+    async def main() -> None:
+        queues, states = group(1)
+        assert await slot(queues, states) is states[0]
+        with pytest.raises(WaitedTooLong):
+            await slot(queues, states, asyncio.get_running_loop().time() + 0.05)
+        waiter = asyncio.ensure_future(slot(queues, states))
+        await asyncio.sleep(0)
+        queues.policy = None
+        assert await slot(queues, states) is None
+        states[0].limit(2, None, None)  # as a reload does
+        assert await waiter is states[0]
+
+    asyncio.run(main())
+
+
+def test_a_minute_that_is_over_makes_room() -> None:
+    async def main() -> None:
+        queues, states = group(5)
+        now = asyncio.get_running_loop().time()
+        states[0].rest(now, 0.1)
+        states[0].answered(now, 0.0)
+        assert await slot(queues, states) is states[0]
+        assert asyncio.get_running_loop().time() >= now + 0.1
+
+    asyncio.run(main())
+
+
+def test_of_those_who_wait_one_tries_a_deployment_whose_rest_is_over() -> None:
+    async def main() -> None:
+        queues, states = group(5)
+        (state,) = states
+        state.rest(asyncio.get_running_loop().time(), 0.05)
+        waiters = [asyncio.ensure_future(slot(queues, states)) for _ in range(3)]
+        done, pending = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        assert (len(done), len(pending), state.probing) == (1, 2, True)
+        state.answered(asyncio.get_running_loop().time(), 0.0)
+        assert await asyncio.gather(*pending) == [state] * 2
+
+    asyncio.run(main())
+
+
+def test_queues_outlive_a_reload_and_those_of_a_group_that_has_gone_do_not() -> None:
+    health = Health()
+    state = health.of("a")
+    state.queues = kept = health.queues("m", POLICY)
+    health.queues("gone", POLICY)
+    health.keep({"a"})
+    assert health.queues("m", POLICY) is kept
+    assert health.queues("gone", None) is None
+    assert health.queues("m", None) is None
