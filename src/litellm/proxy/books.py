@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from litellm.kv.redis import Redis
 from litellm.proxy.config.load import Config
 from litellm.proxy.keys.book import MAX_CACHED, KeyBook
+from litellm.proxy.limits.base import LIMITS
 from litellm.proxy.limits.hostfile import HostFileError
 from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.proxy.limits.redis import RedisLimiter
@@ -36,7 +37,7 @@ from litellm.store.seal import Seal
 from litellm.types.accounts import Millis, SpendRow
 
 JOURNAL: Final = "journal"
-LIMITS: Final = "limits"
+LIMITS_FILE: Final = "limits"
 DEFAULT_JOURNAL_MB: Final = 1024
 DOWN_AFTER: Final = 10_000
 """Milliseconds without a word from the store, which is asked twice a second."""
@@ -135,13 +136,15 @@ def _limiter(
     try:
         address = redis_of(config)
         if address is not None:
-            failure = config.general_settings.redis_failure or "fail_open"
-            return RedisLimiter(Redis(address), monotonic, failure, metrics.without_redis), _nothing
+            said = config.general_settings.redis_failure or "fail_open"
+            failures = said if isinstance(said, dict) else dict.fromkeys(LIMITS, said)
+            closed = [limit for limit, failure in failures.items() if failure == "fail_closed"]
+            return RedisLimiter(Redis(address), monotonic, closed, metrics.without_redis), _nothing
     except (ValueError, ImportError) as error:
         raise StoreError(str(error)) from None
     if worker.count > 1:
         try:
-            return SharedLimiter(data_dir_of(config) / LIMITS, monotonic), _nothing
+            return SharedLimiter(data_dir_of(config) / LIMITS_FILE, monotonic), _nothing
         except HostFileError as error:
             raise StoreError(str(error)) from None
     limiter = MemoryLimiter(monotonic)

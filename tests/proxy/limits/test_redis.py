@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -10,7 +10,7 @@ import pytest
 
 from litellm.kv.redis import Redis, parse
 from litellm.proxy.limits import redis as limits
-from litellm.proxy.limits.base import Crowded, Refused, Scope, Ticket, Unloaded
+from litellm.proxy.limits.base import LIMITS, Crowded, Limit, Refused, Scope, Ticket, Unloaded
 from litellm.proxy.limits.redis import RedisLimiter
 from support.redis import RedisServer
 from support.redis import redis as redis
@@ -20,8 +20,8 @@ GRACE = 400
 
 
 @asynccontextmanager
-async def worker(redis: RedisServer, failure: limits.Failure = "fail_open") -> AsyncIterator[RedisLimiter]:
-    made = RedisLimiter(Redis(parse(redis.url), timeout=2), monotonic, failure, grace=GRACE)
+async def worker(redis: RedisServer, closed: Collection[Limit] = ()) -> AsyncIterator[RedisLimiter]:
+    made = RedisLimiter(Redis(parse(redis.url), timeout=2), monotonic, closed, grace=GRACE)
     await made.begin()
     try:
         yield made
@@ -91,7 +91,7 @@ async def value(one: RedisLimiter, field: str) -> int:
 @pytest.mark.parametrize("strict", [True, False])
 def test_an_emptied_redis_learns_of_all_that_was_spent_and_is_reserved(redis: RedisServer, strict: bool) -> None:
     async def run() -> None:
-        async with worker(redis, "fail_closed") as one, worker(redis, "fail_closed") as two:
+        async with worker(redis, LIMITS) as one, worker(redis, LIMITS) as two:
             store = Store(one, two)
             await store.reserve(one, 20, strict)  # in flight all the time
             store.settle(two, await store.reserve(two, 30, strict), 30)
@@ -189,19 +189,34 @@ def test_fail_open_counts_here_and_tells_redis_afterwards(redis: RedisServer, ca
         asyncio.run(run())
     assert told
     said = [record.message for record in caplog.records]
-    assert len(said) == 2 and "not counted in Redis (redis_failure: fail_open)" in said[0]
+    assert len(said) == 2 and "not counted in Redis (those that fail closed: none)" in said[0]
     assert said[1] == "limits are counted in Redis again"
 
 
-@pytest.mark.parametrize("failure", ["fail_open", "fail_closed"])
-def test_strict_budgets_and_fail_closed_admit_nobody_without_redis(redis: RedisServer, failure: limits.Failure) -> None:
+@pytest.mark.parametrize(
+    ("closed", "strict", "scope", "admitted"),
+    [
+        (LIMITS, False, KEY, False),
+        (["budget"], False, KEY, False),
+        (["rpm", "tpm"], False, KEY, True),
+        (["rpm", "tpm"], False, Scope("key:k", budget=100, tpm=5), False),
+        (LIMITS, False, Scope("key:k"), True),
+        ([], True, KEY, False),
+        ([], True, Scope("key:k", rpm=5), True),
+    ],
+)
+def test_without_redis_it_depends_on_the_kinds_of_the_limits(
+    redis: RedisServer, closed: Collection[Limit], strict: bool, scope: Scope, admitted: bool
+) -> None:
     async def run() -> None:
-        async with worker(redis, failure) as one:
+        async with worker(redis, closed) as one:
             store = Store(one)
-            await store.reserve(one, 1)
             redis.kill()
-            with pytest.raises(Crowded):
-                await store.reserve(one, 1, strict=failure == "fail_open")
+            if admitted:
+                await store.reserve(one, 1, strict, scope)
+            else:
+                with pytest.raises(Crowded):
+                    await store.reserve(one, 1, strict, scope)
 
     asyncio.run(run())
 

@@ -44,6 +44,7 @@ from litellm.proxy.config.kinds import (
 from litellm.proxy.config.model_groups import PhaseTimeouts
 from litellm.proxy.config.router_settings import FallbackLists, RouterSettings
 from litellm.proxy.config.section import Section
+from litellm.proxy.limits.base import Limit
 
 Mode = Literal[
     "chat", "embedding", "completion", "image_generation", "audio_transcription", "audio_speech", "rerank", "responses",
@@ -339,6 +340,9 @@ class LitellmSettings(Section):
         return bool(self.callbacks or self.success_callback or self.failure_callback or self.input_callback)
 
 
+Failure = Literal["fail_open", "fail_closed"]
+
+
 class GeneralSettings(Section):
     """`general_settings`: the gateway itself."""
 
@@ -401,11 +405,12 @@ class GeneralSettings(Section):
         "`redis://HOST:PORT/DB`, `rediss://...`, `unix:///PATH`. Default: the variable REDIS_URL, or REDIS_HOST, "
         "REDIS_PORT and REDIS_PASSWORD.",
     )
-    redis_failure: Literal["fail_open", "fail_closed"] | None = Field(
+    redis_failure: Failure | dict[Limit, Failure] | None = Field(
         default=None,
         description="What becomes of calls while that Redis cannot be reached. `fail_open`: each worker counts for "
-        "itself. `fail_closed`: no call with a virtual key is let in (503), as always with strict budgets. "
-        "Default `fail_open`.",
+        "itself. `fail_closed`: calls with a limit are not let in (503). Or by kind of limit: `{budget: fail_closed, "
+        "rpm: fail_open}`, likewise `tpm`, `max_parallel_requests`. Strict budgets are always `fail_closed`. Default "
+        "`fail_open`.",
     )
     data_dir: str | None = Field(
         default=None,

@@ -12,10 +12,13 @@ been loaded before its first reservation.
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 from litellm.types.accounts import Millis, Nano
 
+Limit = Literal["budget", "rpm", "tpm", "max_parallel_requests"]
+"""The kinds of limits, as they are configured; and `Kind`, as callers are told of them."""
+LIMITS: Final[tuple[Limit, ...]] = get_args(Limit)
 Kind = Literal["requests", "tokens", "max_parallel_requests", "budget"]
 
 

@@ -9,8 +9,8 @@ has been spent to the store, from which money is loaded; until every living work
 if Redis were still away. Calls that end in between may count twice, never less than once. (What the window of rpm and
 tpm held is lost with Redis.)
 
-Without Redis, `fail_open` counts in this process's memory, and tells Redis of the money when it is back; `fail_closed`,
-and strict budgets, admit nobody.
+Without Redis calls are counted in this process's memory, and Redis is told of the money when it is back; those with
+a limit of a kind that fails closed (strict budgets always do) are not admitted.
 """
 
 import asyncio
@@ -18,18 +18,16 @@ import contextlib
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from litellm.kv.redis import Redis, RedisDown, RedisError
 from litellm.proxy.limits import lua, memory
-from litellm.proxy.limits.base import Crowded, Refused, Scope, Standing, Ticket, Unloaded
+from litellm.proxy.limits.base import LIMITS, Crowded, Limit, Refused, Scope, Standing, Ticket, Unloaded
 from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.router.windows import SECONDS
 from litellm.store.base import StoreDown
 from litellm.types.accounts import Millis, Nano
-
-Failure = Literal["fail_open", "fail_closed"]
 
 LEASE: Final = 15_000
 GRACE: Final = 6_000
@@ -50,6 +48,7 @@ async def _nothing() -> None:
 
 class RedisLimiter:
     """`clock` gives seconds, monotonic, for what is counted here; `time` Redis's milliseconds, for simulations only.
+    `closed`: kinds of limits whose calls are not admitted while Redis is away.
 
     `told` is called for each call that was admitted without Redis.
     """
@@ -58,14 +57,14 @@ class RedisLimiter:
         self,
         redis: Redis,
         clock: Callable[[], float],
-        failure: Failure = "fail_open",
+        closed: Collection[Limit] = (),
         told: Callable[[], None] = lambda: None,
         time: Callable[[], Millis] | None = None,
         grace: Millis = GRACE,
     ) -> None:
         self.redis = redis
         self._clock = clock
-        self._failure = failure
+        self._closed = frozenset(closed)
         self._told = told
         self.moved: Callable[[], Awaitable[None]] = _nothing
         """Puts what was spent here into the store."""
@@ -181,7 +180,8 @@ class RedisLimiter:
         self, why: str, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano, strict: bool
     ) -> Ticket:
         self._lost(why)
-        if strict or self._failure == "fail_closed":
+        closed = self._closed | {"budget"} if strict else self._closed
+        if any(_limits(scope) & closed for scope in scopes):
             raise Crowded("limits cannot be counted without Redis") from None
         if self._local is None:
             self._local = MemoryLimiter(self._clock)
@@ -290,7 +290,8 @@ class RedisLimiter:
     def _lost(self, why: str) -> None:
         if self._why is None:
             self._why = why
-            _log.error("limits are not counted in Redis (redis_failure: %s): %s", self._failure, why)
+            closed = ", ".join(sorted(self._closed)) or "none"
+            _log.error("limits are not counted in Redis (those that fail closed: %s): %s", closed, why)
 
     def _found(self) -> None:
         if self._why is not None:
@@ -312,6 +313,12 @@ def _counter(scope: Scope) -> str:
     """Empty without limits that need one."""
     limited = scope.rpm is not None or scope.tpm is not None or scope.parallel is not None
     return f"{{litellm}}:c:{scope.id}" if limited else ""
+
+
+def _limits(scope: Scope) -> set[Limit]:
+    """The kinds of limits that it has."""
+    values = (scope.budget, scope.rpm, scope.tpm, scope.parallel)
+    return {kind for kind, value in zip(LIMITS, values, strict=True) if value is not None}
 
 
 def _text(limit: int | None) -> str:
