@@ -137,8 +137,8 @@ def _limiter(
         address = redis_of(config)
         if address is not None:
             said = config.general_settings.redis_failure or "fail_open"
-            failures = said if isinstance(said, dict) else dict.fromkeys(LIMITS, said)
-            closed = [limit for limit, failure in failures.items() if failure == "fail_closed"]
+            by_limit = said if isinstance(said, dict) else {limit: said for limit in LIMITS}
+            closed = [limit for limit in LIMITS if by_limit.get(limit) == "fail_closed"]
             return RedisLimiter(Redis(address), monotonic, closed, metrics.without_redis), _nothing
     except (ValueError, ImportError) as error:
         raise StoreError(str(error)) from None
