@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from litellm.kv.redis import Redis
 from litellm.proxy.config.load import Config
 from litellm.proxy.keys.book import MAX_CACHED, KeyBook
-from litellm.proxy.limits.base import LIMITS
+from litellm.proxy.limits.base import LIMITS, Limit
 from litellm.proxy.limits.hostfile import HostFileError
 from litellm.proxy.limits.memory import MemoryLimiter
 from litellm.proxy.limits.redis import RedisLimiter
@@ -137,8 +137,8 @@ def _limiter(
         address = redis_of(config)
         if address is not None:
             said = config.general_settings.redis_failure or "fail_open"
-            by_limit = said if isinstance(said, dict) else {limit: said for limit in LIMITS}
-            closed = [limit for limit in LIMITS if by_limit.get(limit) == "fail_closed"]
+            by_limit = said if isinstance(said, dict) else dict.fromkeys(LIMITS, said)
+            closed: list[Limit] = [limit for limit in LIMITS if by_limit.get(limit) == "fail_closed"]
             return RedisLimiter(Redis(address), monotonic, closed, metrics.without_redis), _nothing
     except (ValueError, ImportError) as error:
         raise StoreError(str(error)) from None
