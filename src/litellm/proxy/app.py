@@ -38,10 +38,12 @@ from litellm.router.health import Health
 from litellm.transport.choice import transport_for
 
 if TYPE_CHECKING:  # loaded once there is a store
+    from litellm.kv.redis import Redis
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
     from litellm.proxy.checking import Checks
     from litellm.proxy.idempotency import Once
+    from litellm.proxy.lease import Lease
     from litellm.proxy.rests import Rests
     from litellm.router.affinity import Affinity
 
@@ -78,10 +80,10 @@ class Gateway:
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
+        self._redis: Redis | None = None
         self._rests: Rests | None = None
         self.checks: Checks | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._check()
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
         self._beat()
 
@@ -107,14 +109,16 @@ class Gateway:
         self._restock(books.shelf.stock)
         return books
 
-    def share_rests(self) -> None:
-        """With the workers of other hosts, if there is a Redis. Raises ValueError, ImportError."""
+    def begin(self) -> None:
+        """What goes on beside the requests. With a Redis, together with other hosts. Raises ValueError, ImportError."""
         address = place.redis_of(self.snapshot.config)
         if address is not None:
             from litellm.kv.redis import Redis
             from litellm.proxy.rests import Rests
 
-            self._rests = Rests(Redis(address), self.health)
+            self._redis = Redis(address)
+            self._rests = Rests(self._redis, self.health)
+        self._check()
 
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
@@ -207,11 +211,19 @@ class Gateway:
         if wanted and self.checks is None:
             from litellm.proxy.checking import Checks
 
-            self.checks = Checks(self)
+            self.checks = Checks(self, self._lease())
             self._checking = asyncio.get_running_loop().create_task(self.checks.run())
         elif not wanted and self._checking is not None:
             self._checking.cancel()
             self.checks = self._checking = None
+
+    def _lease(self) -> "Lease | None":
+        """The right to check, of which there is one among the hosts that share a Redis."""
+        if self._redis is None:
+            return None
+        from litellm.proxy.lease import Lease
+
+        return Lease(self._redis, "checks")
 
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
@@ -233,10 +245,11 @@ class Gateway:
 
     async def aclose(self) -> None:
         self._beating.cancel()
-        if self._rests is not None:
-            await self._rests.aclose()
         if self._checking is not None:
             self._checking.cancel()
+            await asyncio.wait((self._checking,))  # it tells Redis
+        if self._rests is not None:
+            await self._rests.aclose()
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
@@ -335,7 +348,7 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     if place.exists(gateway.snapshot.config):
         await _opened(gateway)
     try:
-        gateway.share_rests()
+        gateway.begin()
     except (ValueError, ImportError) as error:
         raise StartError(str(error)) from None
     gateway.report()

@@ -96,7 +96,7 @@ class State:
         """What its `rpm` and `tpm` are held against, if it has any."""
         self.second = 0  # of the last call that began
         self.tell: Callable[[float], None] | None = None
-        """Told of each rest that begins here, and its seconds."""
+        """Told of each rest that begins here, and its seconds; of one that ends before its time, none."""
 
     def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
         """What it takes at once, and in any minute. What has been counted stays."""
@@ -167,6 +167,8 @@ class State:
             self.strikes = self.streak = 0
             self.probing, self.resting_until = False, 0.0
             self._weigh()
+            if self.tell is not None:
+                self.tell(0.0)
 
     def forget(self) -> None:
         """All but its limits and the calls in flight."""
@@ -230,7 +232,7 @@ class Health:
             state.forget()
 
     def share(self, tell: Callable[[str, float], None]) -> None:
-        """`tell` hears of each rest from now on: deployment, seconds."""
+        """`tell` hears of each rest from now on: deployment, seconds; none if the rest has ended."""
         self._tell = tell
         for id, state in self._states.items():
             state.tell = partial(tell, id)

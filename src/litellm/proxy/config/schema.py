@@ -445,8 +445,8 @@ class GeneralSettings(Section):
     )
     background_health_checks: bool | None = Field(
         default=None,
-        description="One worker of each host asks every deployment for a token now and then. One that fails rests, and "
-        "`/health` tells the latest instead of asking.",
+        description="One worker of each host, or of all hosts that share a Redis, asks every deployment for a token "
+        "now and then. One that fails rests, and `/health` tells the latest instead of asking.",
     )
     health_check_interval: Positive | None = Field(
         default=None, description="Seconds from one round of checks to the next. Default 300."
