@@ -80,9 +80,11 @@ def name_of(deployment: Deployment) -> str:
     return f"{deployment.target.provider}/{deployment.target.model}"
 
 
-def report(deployments: Iterable[Deployment], found: Sequence[Json]) -> Json:
-    """LiteLLM's answer shape."""
+def report(deployments: Iterable[Deployment], found: Sequence[Json], details: bool = True) -> Json:
+    """LiteLLM's answer shape. Without details neither addresses nor what errors said."""
     rows = [(_row(deployment), problem) for deployment, problem in zip(deployments, found, strict=True)]
+    if not details:
+        rows = [(_without_details(row), _without_details(problem)) for row, problem in rows]
     healthy = [row for row, problem in rows if not problem]
     unhealthy = [{**row, **problem} for row, problem in rows if problem]
     return {
@@ -100,6 +102,10 @@ def _row(deployment: Deployment) -> Json:
         "model_name": deployment.model_name,
         "model_id": deployment.id,
     }
+
+
+def _without_details(row: Json) -> Json:
+    return {name: value for name, value in row.items() if name not in ("api_base", "error")}
 
 
 def checkable(deployment: Deployment) -> Deployment | None:
@@ -247,10 +253,10 @@ class Checks:
         if one.state is not None and not alone and not router.routing.cooldowns.disabled:
             judge(one.state, problem, self._clock(), seconds)
 
-    def report(self, wanted: Iterable[Deployment]) -> Json:
+    def report(self, wanted: Iterable[Deployment], details: bool) -> Json:
         """What was found of these; of those that nobody has asked yet, nothing."""
         known = [one for one in wanted if one.id in self.found]
-        return report(known, [self.found[one.id] for one in known])
+        return report(known, [self.found[one.id] for one in known], details)
 
 
 def judge(state: State, problem: dict[str, Any], now: float, seconds: float) -> None:
