@@ -93,12 +93,12 @@ class Gateway:
 
     async def open_books(self) -> "Books":
         """The store and all that hangs on it; made when it is first needed. Raises StoreError, JournalError."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open_books())
+        opening = self._opening = self._opening or asyncio.create_task(self._open_books())
         try:
-            return await asyncio.shield(self._opening)
+            return await asyncio.shield(opening)
         except Exception:
-            self._opening = None  # the next one to need it tries again
+            if self._opening is opening:
+                self._opening = None  # the next one to need it tries again
             raise
 
     async def _open_books(self) -> "Books":
@@ -199,11 +199,27 @@ class Gateway:
 
     async def identify(self, headers: Mapping[bytes, bytes], client: tuple[str, int] | None) -> Identity:
         """Who shows the key among these headers. Raises ProxyError: 401, 429, 503."""
-        keys = self.books and self.books.keys
         try:
-            return self.snapshot.auth.identify(headers, keys)
-        except UnknownKey as unknown:
-            return await self.guard.unknown(unknown, client, headers, keys)
+            return self.snapshot.auth.identify(headers, self.books and self.books.keys)
+        except UnknownKey as shown:
+            return (await self._unknown(shown, client, headers))[0]
+
+    async def _unknown(
+        self, shown: UnknownKey, client: tuple[str, int] | None, headers: Mapping[bytes, bytes]
+    ) -> tuple[Identity, "Books | None"]:
+        """Whose key it is after all, and the books that say so. Raises ProxyError: 401, 429, 503."""
+        books = self.books or await self._books_found()
+        return await self.guard.unknown(shown, client, headers, books and books.keys), books
+
+    async def _books_found(self) -> "Books | None":
+        """Another worker may have made the store a moment ago, and the key with it. Raises ProxyError 503."""
+        if not place.exists(self.snapshot.config):
+            return None
+        try:
+            return await _opened(self)
+        except StartError as error:
+            _log.error("the store cannot be opened: %s", error)
+            raise ProxyError(503, "The database cannot be opened", "no_db_connection") from None
 
     def _check(self) -> None:
         """Begins with the checks in the background, or ends them, as the config says."""
@@ -302,7 +318,7 @@ class Gateway:
 
     def _begun(self, exchange: Exchange, route: Route) -> Awaitable[Streaming | None]:
         snapshot = self.snapshot
-        serving = serve(snapshot, exchange, route, self.metrics, self.books, self.guard)
+        serving = serve(snapshot, exchange, route, self.metrics, self.books, self._unknown)
         return serving if snapshot.hooks is None else snapshot.hooks.watched(exchange, serving)
 
     async def _other(self, exchange: Exchange, route: Route | None) -> None:
@@ -356,13 +372,13 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     return gateway
 
 
-async def _opened(gateway: Gateway) -> None:
+async def _opened(gateway: Gateway) -> "Books":
     """Raises StartError for a store that cannot be opened, or a folder that no journal can be kept in."""
     from litellm.proxy.spend.journal import JournalError
     from litellm.store.base import StoreError
 
     try:
-        await gateway.open_books()
+        return await gateway.open_books()
     except (StoreError, JournalError) as error:
         raise StartError(str(error)) from error
 

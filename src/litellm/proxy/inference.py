@@ -4,7 +4,7 @@ Nothing here catches anything: exceptions become answers in `app.py`. `serve` re
 so that a long one holds on to its own call only and not to the config it began under.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -18,7 +18,6 @@ from litellm.proxy import body, clientside, explaining, headers, prices, regions
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
-from litellm.proxy.guard import Guard
 from litellm.proxy.keys.access import may_call
 from litellm.proxy.keys.identity import MASTER, Identity
 from litellm.proxy.metrics import Metrics
@@ -38,6 +37,10 @@ if TYPE_CHECKING:  # there are books only if there is a store, a passage only if
     from litellm.proxy.meter import Charge
 
 Streaming = Callable[[], Awaitable[None]]
+Unknown = Callable[
+    [UnknownKey, tuple[str, int] | None, Mapping[bytes, bytes]], Awaitable[tuple[Identity, "Books | None"]]
+]
+"""Whose key it is after all, and the books by now. Raises ProxyError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,15 @@ _STEERING: Final = {
 
 
 async def serve(
-    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None", guard: Guard
+    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None", unknown: Unknown
 ) -> Streaming | None:
     """Answers, or returns the stream that is the answer. Raises whatever is to become an error."""
     keys = books.keys if books is not None else None
     try:
         identity = snapshot.auth.identify(exchange.fields, keys)
-    except UnknownKey as unknown:
-        identity = await guard.unknown(unknown, exchange.connection.client, exchange.fields, keys)
+    except UnknownKey as shown:
+        identity, books = await unknown(shown, exchange.connection.client, exchange.fields)
+        keys = books.keys if books is not None else None
     exchange.cancel_on_hangup()
     raw = exchange.whole_body(snapshot.max_body)
     if raw is None:
