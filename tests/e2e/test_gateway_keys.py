@@ -109,6 +109,20 @@ def test_a_key_is_made_used_and_billed_to_the_nano_dollar(gateway: Gateway) -> N
     assert key not in json.dumps(rows) + json.dumps(told) + gateway.log
 
 
+def test_while_the_store_cannot_be_opened_no_key_is_called_wrong(gateway: Gateway) -> None:
+    """As when a worker meets one that another has just made, and that it cannot read."""
+    assert chat(gateway, "sk-unknown")[0] == 401
+    store = gateway.folder / "data" / "litellm.db"
+    store.parent.mkdir()
+    store.write_bytes(b"no database" * 1000)
+    assert chat(gateway, "sk-unknown")[0] == 503
+    assert ask(gateway, "/v1/models", key="sk-unknown")[0] == 503
+    assert chat(gateway, "sk-1234")[0] == 200
+    store.unlink()
+    assert chat(gateway, "sk-unknown")[0] == 401
+    assert chat(gateway, new_key(gateway))[0] == 200
+
+
 def test_streams_are_billed_before_their_last_byte(gateway: Gateway) -> None:
     key = new_key(gateway)
     body = {"model": "m", "messages": HI, "stream": True}

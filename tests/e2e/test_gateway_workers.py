@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.test_gateway_keys import Answer, ask, chat, config, cost_of, info, new_key
+from e2e.test_gateway_keys import Answer, ask, chat, config, cost_of, info, logs, new_key
 from support.gateway import Gateway
 from support.upstream import UpstreamThread
 
@@ -23,8 +23,6 @@ WORKERS = 3
 def gateway(upstream: UpstreamThread, tmp_path: Path) -> Iterator[Gateway]:
     text = config(upstream, data_dir=str(tmp_path / "data"), budget_enforcement="strict")
     with Gateway(text, tmp_path, ("--num_workers", str(WORKERS))) as gateway:
-        new_key(gateway)  # makes the store,
-        time.sleep(1.5)  # which the other workers look for twice a second
         yield gateway
 
 
@@ -48,6 +46,21 @@ def many(gateway: Gateway, key: str, count: int, threads: int = 24) -> list[Answ
 
 def statuses(answers: list[Answer | None]) -> Counter[int]:
     return Counter(answer[0] for answer in answers if answer is not None)
+
+
+def test_a_key_is_good_on_every_worker_as_soon_as_it_is_made_though_the_store_is_made_with_it(
+    upstream: UpstreamThread, tmp_path: Path
+) -> None:
+    calls = 60
+    text = config(upstream, data_dir=str(tmp_path / "data"))
+    with Gateway(text, tmp_path, ("--num_workers", "4")) as gateway:
+        key = new_key(gateway)
+        answers = many(gateway, key, calls, calls)
+        assert statuses(answers) == {200: calls}
+        spent = sum(cost_of(answer[1]["usage"]) for answer in answers if answer is not None)
+        rows = logs(gateway, key, calls)
+        assert sum(row["spend"] for row in rows) == pytest.approx(spent, abs=1e-12)
+        assert statuses(many(gateway, "sk-nobody-knows-it", 4, 4)) == {401: 4}
 
 
 def test_requests_a_minute_are_counted_over_all_workers(gateway: Gateway) -> None:

@@ -1,6 +1,7 @@
 """Health checks in the background: who rests, whose rest ends, what `/health` tells, and what they cost."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ router_settings: {{num_retries: 0}}
 general_settings:
   {{master_key: {key}, background_health_checks: true, health_check_interval: {interval}, health_check_max_calls: {most}}}
 """  # noqa: E501
+
+
+SHOWN = ("model", "model_name", "model_id")
 
 
 def started(upstream: UpstreamThread, folder: Path, interval: float, most: int, *options: str) -> Gateway:
@@ -80,6 +84,22 @@ def test_one_worker_asks_and_all_know(upstream: UpstreamThread, tmp_path: Path) 
         assert wait_until(known, 30)
         assert {ask(gateway).headers["x-litellm-model-id"] for _ in range(8)} == {"good"}
         assert sum(request.json.get("max_tokens") == 1 for request in upstream.requests) == 3
+
+
+def test_details_can_be_left_out(upstream: UpstreamThread, tmp_path: Path) -> None:
+    with started(upstream, tmp_path, 600, 10) as gateway:
+        assert wait_until(lambda: health(gateway)["unhealthy_count"] == 1, 30)
+        (row,) = health(gateway)["unhealthy_endpoints"]
+        assert row["api_base"] == upstream.base_url and row["error"]
+        text = gateway.config.replace("interval: 600", "interval: 600, health_check_details: false")
+        for wanted in (text, text.replace("background_health_checks: true", "background_health_checks: false")):
+            gateway.config_file.write_text(wanted)
+            gateway.process.send_signal(signal.SIGHUP)
+            assert wait_until(lambda: "api_base" not in gateway.get("/health")[1].decode(), 30)
+            told = health(gateway)
+            assert {frozenset(row) for row in told["healthy_endpoints"]} == {frozenset(SHOWN)}
+            (row,) = told["unhealthy_endpoints"]
+            assert row.keys() == {*SHOWN, "status_code"} and row["status_code"] == 500
 
 
 @pytest.mark.parametrize(("status", "rests"), [(500, True), (408, True), (401, True), (429, True), (400, False)])

@@ -40,6 +40,26 @@ def test_a_rest_is_heard_of_everywhere_and_ends_by_itself(redis: RedisServer) ->
     asyncio.run(run())
 
 
+def test_a_rest_that_has_ended_before_its_time_is_not_heard_of_again(redis: RedisServer) -> None:
+    async def run() -> None:
+        one, two = Health(), Health()
+        sharing = [Rests(Redis(parse(redis.url)), health) for health in (one, two)]
+        states = [health.of("a") for health in (one, two)]
+        states[0].rest(monotonic(), 30.0)
+        await resting(two, {"a"})
+        for state in states:  # both hear of a check that was answered
+            state.recovered()
+        for _ in range(2):
+            for rests in sharing:
+                await rests.exchange()
+        assert [state.open_at for state in states] == [0.0, 0.0]
+        assert redis.ask("ZCARD", "{litellm}:rests") == ":0"
+        for rests in sharing:
+            await rests.aclose()
+
+    asyncio.run(run())
+
+
 def test_without_redis_each_finds_out_for_itself_and_with_it_again_all_hear(redis: RedisServer) -> None:
     async def run() -> None:
         one, two = Health(), Health()

@@ -38,10 +38,12 @@ from litellm.router.health import Health
 from litellm.transport.choice import transport_for
 
 if TYPE_CHECKING:  # loaded once there is a store
+    from litellm.kv.redis import Redis
     from litellm.proxy.books import Books
     from litellm.proxy.cached import Cache
     from litellm.proxy.checking import Checks
     from litellm.proxy.idempotency import Once
+    from litellm.proxy.lease import Lease
     from litellm.proxy.rests import Rests
     from litellm.router.affinity import Affinity
 
@@ -78,10 +80,10 @@ class Gateway:
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
         self._opening: asyncio.Task[Books] | None = None
+        self._redis: Redis | None = None
         self._rests: Rests | None = None
         self.checks: Checks | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._check()
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
         self._beat()
 
@@ -91,12 +93,12 @@ class Gateway:
 
     async def open_books(self) -> "Books":
         """The store and all that hangs on it; made when it is first needed. Raises StoreError, JournalError."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open_books())
+        opening = self._opening = self._opening or asyncio.create_task(self._open_books())
         try:
-            return await asyncio.shield(self._opening)
+            return await asyncio.shield(opening)
         except Exception:
-            self._opening = None  # the next one to need it tries again
+            if self._opening is opening:
+                self._opening = None  # the next one to need it tries again
             raise
 
     async def _open_books(self) -> "Books":
@@ -107,14 +109,16 @@ class Gateway:
         self._restock(books.shelf.stock)
         return books
 
-    def share_rests(self) -> None:
-        """With the workers of other hosts, if there is a Redis. Raises ValueError, ImportError."""
+    def begin(self) -> None:
+        """What goes on beside the requests. With a Redis, together with other hosts. Raises ValueError, ImportError."""
         address = place.redis_of(self.snapshot.config)
         if address is not None:
             from litellm.kv.redis import Redis
             from litellm.proxy.rests import Rests
 
-            self._rests = Rests(Redis(address), self.health)
+            self._redis = Redis(address)
+            self._rests = Rests(self._redis, self.health)
+        self._check()
 
     async def reload(self) -> None:
         """Serve the config as it is now, from the next request on. Raises, and then nothing has changed."""
@@ -195,11 +199,27 @@ class Gateway:
 
     async def identify(self, headers: Mapping[bytes, bytes], client: tuple[str, int] | None) -> Identity:
         """Who shows the key among these headers. Raises ProxyError: 401, 429, 503."""
-        keys = self.books and self.books.keys
         try:
-            return self.snapshot.auth.identify(headers, keys)
-        except UnknownKey as unknown:
-            return await self.guard.unknown(unknown, client, headers, keys)
+            return self.snapshot.auth.identify(headers, self.books and self.books.keys)
+        except UnknownKey as shown:
+            return (await self._unknown(shown, client, headers))[0]
+
+    async def _unknown(
+        self, shown: UnknownKey, client: tuple[str, int] | None, headers: Mapping[bytes, bytes]
+    ) -> tuple[Identity, "Books | None"]:
+        """Whose key it is after all, and the books that say so. Raises ProxyError: 401, 429, 503."""
+        books = self.books or await self._books_found()
+        return await self.guard.unknown(shown, client, headers, books and books.keys), books
+
+    async def _books_found(self) -> "Books | None":
+        """Another worker may have made the store a moment ago, and the key with it. Raises ProxyError 503."""
+        if not place.exists(self.snapshot.config):
+            return None
+        try:
+            return await _opened(self)
+        except StartError as error:
+            _log.error("the store cannot be opened: %s", error)
+            raise ProxyError(503, "The database cannot be opened", "no_db_connection") from None
 
     def _check(self) -> None:
         """Begins with the checks in the background, or ends them, as the config says."""
@@ -207,11 +227,19 @@ class Gateway:
         if wanted and self.checks is None:
             from litellm.proxy.checking import Checks
 
-            self.checks = Checks(self)
+            self.checks = Checks(self, self._lease())
             self._checking = asyncio.get_running_loop().create_task(self.checks.run())
         elif not wanted and self._checking is not None:
             self._checking.cancel()
             self.checks = self._checking = None
+
+    def _lease(self) -> "Lease | None":
+        """The right to check, of which there is one among the hosts that share a Redis."""
+        if self._redis is None:
+            return None
+        from litellm.proxy.lease import Lease
+
+        return Lease(self._redis, "checks")
 
     def _beat(self, due: float | None = None) -> None:
         """A callback that knows when it was due tells how long ready callbacks wait."""
@@ -234,10 +262,11 @@ class Gateway:
 
     async def aclose(self) -> None:
         self._beating.cancel()
-        if self._rests is not None:
-            await self._rests.aclose()
         if self._checking is not None:
             self._checking.cancel()
+            await asyncio.wait((self._checking,))  # it tells Redis
+        if self._rests is not None:
+            await self._rests.aclose()
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
@@ -290,7 +319,7 @@ class Gateway:
 
     def _begun(self, exchange: Exchange, route: Route) -> Awaitable[Streaming | None]:
         snapshot = self.snapshot
-        serving = serve(snapshot, exchange, route, self.metrics, self.books, self.guard)
+        serving = serve(snapshot, exchange, route, self.metrics, self.books, self._unknown)
         return serving if snapshot.hooks is None else snapshot.hooks.watched(exchange, serving)
 
     async def _other(self, exchange: Exchange, route: Route | None) -> None:
@@ -336,7 +365,7 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     if place.exists(gateway.snapshot.config):
         await _opened(gateway)
     try:
-        gateway.share_rests()
+        gateway.begin()
     except (ValueError, ImportError) as error:
         raise StartError(str(error)) from None
     gateway.report()
@@ -344,13 +373,13 @@ async def make(worker: Worker, settings: Mapping[str, Any]) -> Gateway:
     return gateway
 
 
-async def _opened(gateway: Gateway) -> None:
+async def _opened(gateway: Gateway) -> "Books":
     """Raises StartError for a store that cannot be opened, or a folder that no journal can be kept in."""
     from litellm.proxy.spend.journal import JournalError
     from litellm.store.base import StoreError
 
     try:
-        await gateway.open_books()
+        return await gateway.open_books()
     except (StoreError, JournalError) as error:
         raise StartError(str(error)) from error
 

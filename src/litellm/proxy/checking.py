@@ -1,9 +1,10 @@
 """Asking deployments one small thing, several at a time: by whoever calls `/health`, or in the background.
 
 In the background (`background_health_checks`) one worker of a host asks, once in each interval, and tells the others in
-a file of their common folder. A deployment that does not answer rests until it does, or the next check is overdue. Each
-check asks for one token, and no more than `health_check_max_calls` are made in an interval: the rest has its turn in
-the next. Nobody pays for them in the books.
+a file of their common folder. Of several hosts with a Redis one is elected (`lease.py`), and the others tell their
+workers what it found. A deployment that does not answer rests until it does, or the next check is overdue. Each check
+asks for one token, and no more than `health_check_max_calls` are made in an interval: the rest has its turn in the
+next. Nobody pays for them in the books.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
@@ -24,6 +25,9 @@ from litellm.proxy.snapshot import Snapshot
 from litellm.router.deployments import Deployment
 from litellm.router.health import State, attributable
 from litellm.types.calls import Ask, Json, Op
+
+if TYPE_CHECKING:  # there is a lease only if there is a Redis
+    from litellm.proxy.lease import Lease
 
 AT_ONCE: Final = 10
 SECONDS: Final = 60.0
@@ -76,9 +80,11 @@ def name_of(deployment: Deployment) -> str:
     return f"{deployment.target.provider}/{deployment.target.model}"
 
 
-def report(deployments: Iterable[Deployment], found: Sequence[Json]) -> Json:
-    """LiteLLM's answer shape."""
+def report(deployments: Iterable[Deployment], found: Sequence[Json], details: bool = True) -> Json:
+    """LiteLLM's answer shape. Without details neither addresses nor what errors said."""
     rows = [(_row(deployment), problem) for deployment, problem in zip(deployments, found, strict=True)]
+    if not details:
+        rows = [(_without_details(row), _without_details(problem)) for row, problem in rows]
     healthy = [row for row, problem in rows if not problem]
     unhealthy = [{**row, **problem} for row, problem in rows if problem]
     return {
@@ -96,6 +102,10 @@ def _row(deployment: Deployment) -> Json:
         "model_name": deployment.model_name,
         "model_id": deployment.id,
     }
+
+
+def _without_details(row: Json) -> Json:
+    return {name: value for name, value in row.items() if name not in ("api_base", "error")}
 
 
 def checkable(deployment: Deployment) -> Deployment | None:
@@ -123,6 +133,11 @@ class Plan:
     at_once: int
     most: int
 
+    @property
+    def holds(self) -> float:
+        """For how long a round's findings hold: until the next is overdue."""
+        return self.interval + TICK + SECONDS
+
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Plan | None":
         given = snapshot.config.general_settings
@@ -136,11 +151,12 @@ class Plan:
 
 
 class Checks:
-    """One worker's part. `found` is the latest of each deployment, by id."""
+    """One worker's part. `found` is the latest of each deployment, by id. `lease`: among several hosts."""
 
-    def __init__(self, gateway: Serving, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, gateway: Serving, lease: "Lease | None", clock: Callable[[], float] = monotonic) -> None:
         self.found: dict[str, Json] = {}
         self._gateway = gateway
+        self._lease = lease
         self._clock = clock
         self._turn = 0  # whose turn it is, if an interval does not have calls for all
         self._last = -inf  # when a round began, this worker's or another's
@@ -148,16 +164,30 @@ class Checks:
 
     async def run(self) -> None:
         """Until it is cancelled, or the config wants no more checks."""
-        while (plan := Plan.of(self._gateway.snapshot)) is not None:
-            try:
-                if not self._gateway.worker.admin:
-                    self._listen(plan)
-                elif self._clock() >= self._last + plan.interval:
-                    self._last = self._clock()
-                    await self._round(plan)
-            except Exception:  # a background job's loop: it must go on
-                _log.exception("health checks")
-            await asyncio.sleep(min(TICK, plan.interval))
+        try:
+            while (plan := Plan.of(self._gateway.snapshot)) is not None:
+                try:
+                    if not self._gateway.worker.admin:
+                        self._listen(plan)
+                    elif await self._elected(plan) and self._clock() >= self._last + plan.interval:
+                        self._last = self._clock()
+                        await self._round(plan)
+                except Exception:  # a background job's loop: it must go on
+                    _log.exception("health checks")
+                await asyncio.sleep(min(TICK, plan.interval))
+        finally:
+            if self._lease is not None:
+                await self._lease.release()
+
+    async def _elected(self, plan: Plan) -> bool:
+        """Among the hosts. Hears what another one has found, and passes it on in this one."""
+        if self._lease is None:
+            return True
+        elected, told = await self._lease.meet()
+        if told is not None:
+            self._tell(told.text)
+            self._hear(told.text, plan, told.seconds)
+        return elected
 
     async def _round(self, plan: Plan) -> None:
         all = self._gateway.snapshot.router.deployments.all
@@ -166,20 +196,38 @@ class Checks:
         begin = self._turn % len(asked) if asked else 0
         turn = [*asked[begin:], *asked[:begin]][: plan.most]
         self._turn = begin + len(turn)
-        found = await problems(self._gateway.engine, turn, plan.at_once, most_tokens=1)
-        news = {one.id: problem for one, problem in zip(turn, found, strict=True)}
-        self._tell(news)
-        self._heard(news, plan)
+        problems = await self._asked(turn, plan)
+        news = {one.id: problem for one, problem in zip(turn, problems, strict=True)}
+        for one in all:
+            if one.id in news:
+                self._judge(one, news[one.id], plan.holds)
+        self.found = {one.id: self.found[one.id] for one in all if one.id in self.found} | news
+        text = orjson.dumps({"at": self._clock(), "found": self.found, "news": list(news)})
+        self._tell(text)
+        if self._lease is not None:
+            await self._lease.tell(text, plan.holds)
 
-    def _tell(self, news: dict[str, Json]) -> None:
+    async def _asked(self, turn: Sequence[Deployment], plan: Plan) -> list[Json]:
+        """What is wrong with each. Meanwhile the lease is renewed."""
+        asking = asyncio.create_task(problems(self._gateway.engine, turn, plan.at_once, most_tokens=1))
+        try:
+            while not asking.done():
+                await asyncio.wait((asking,), timeout=TICK)
+                await self._elected(plan)
+            return asking.result()
+        finally:
+            asking.cancel()
+
+    def _tell(self, text: bytes) -> None:
+        """The other workers of this host."""
         folder = self._gateway.worker.folder
         if folder is not None:
             fresh = folder / f"{FILE}.new"
-            fresh.write_bytes(orjson.dumps({"at": self._clock(), "found": news}))
+            fresh.write_bytes(text)
             fresh.replace(folder / FILE)
 
     def _listen(self, plan: Plan) -> None:
-        """What the elected worker has found. If it ends, this one may go on in its place."""
+        """What this host's elected worker has found or heard. If it ends, this one may go on in its place."""
         folder = self._gateway.worker.folder
         try:
             read = (folder / FILE).read_bytes() if folder is not None else b""
@@ -187,25 +235,28 @@ class Checks:
             return
         if read and read != self._read:
             self._read = read
-            self._last = self._clock()
-            self._heard(orjson.loads(read)["found"], plan)
+            self._hear(read, plan, plan.holds)
 
-    def _heard(self, news: dict[str, Json], plan: Plan) -> None:
-        now = self._clock()
+    def _hear(self, text: bytes, plan: Plan, seconds: float) -> None:
+        """Another worker's round, which holds for so long."""
+        self._last = self._clock() - (plan.holds - seconds)
+        told = orjson.loads(text)
+        self.found |= told["found"]
+        news = set(told["news"])
+        for one in self._gateway.snapshot.router.deployments.all:
+            if one.id in news:
+                self._judge(one, told["found"][one.id], seconds)
+
+    def _judge(self, one: Deployment, problem: Json, seconds: float) -> None:
         router = self._gateway.snapshot.router
-        for one in router.deployments.all:
-            problem = news.get(one.id)
-            if problem is None:
-                continue
-            self.found[one.id] = problem
-            alone = len(router.deployments.group(one.model_name)) == 1
-            if one.state is not None and not alone and not router.routing.cooldowns.disabled:
-                judge(one.state, problem, now, plan.interval + TICK + SECONDS)
+        alone = len(router.deployments.group(one.model_name)) == 1
+        if one.state is not None and not alone and not router.routing.cooldowns.disabled:
+            judge(one.state, problem, self._clock(), seconds)
 
-    def report(self, wanted: Iterable[Deployment]) -> Json:
+    def report(self, wanted: Iterable[Deployment], details: bool) -> Json:
         """What was found of these; of those that nobody has asked yet, nothing."""
         known = [one for one in wanted if one.id in self.found]
-        return report(known, [self.found[one.id] for one in known])
+        return report(known, [self.found[one.id] for one in known], details)
 
 
 def judge(state: State, problem: dict[str, Any], now: float, seconds: float) -> None:

@@ -4,7 +4,7 @@ Nothing here catches anything: exceptions become answers in `app.py`. `serve` re
 so that a long one holds on to its own call only and not to the config it began under.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -18,7 +18,6 @@ from litellm.proxy import body, explaining, headers, prices
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.destination import destination
 from litellm.proxy.exchange import Exchange
-from litellm.proxy.guard import Guard
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
@@ -35,6 +34,10 @@ if TYPE_CHECKING:  # there are books only if there is a store, a passage only if
     from litellm.proxy.meter import Charge
 
 Streaming = Callable[[], Awaitable[None]]
+Unknown = Callable[
+    [UnknownKey, tuple[str, int] | None, Mapping[bytes, bytes]], Awaitable[tuple[Identity, "Books | None"]]
+]
+"""Whose key it is after all, and the books by now. Raises ProxyError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,15 @@ class Route:
 
 
 async def serve(
-    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None", guard: Guard
+    snapshot: Snapshot, exchange: Exchange, route: Route, metrics: Metrics, books: "Books | None", unknown: Unknown
 ) -> Streaming | None:
     """Answers, or returns the stream that is the answer. Raises whatever is to become an error."""
     keys = books.keys if books is not None else None
     try:
         identity = snapshot.auth.identify(exchange.fields, keys)
-    except UnknownKey as unknown:
-        identity = await guard.unknown(unknown, exchange.connection.client, exchange.fields, keys)
+    except UnknownKey as shown:
+        identity, books = await unknown(shown, exchange.connection.client, exchange.fields)
+        keys = books.keys if books is not None else None
     exchange.cancel_on_hangup()
     raw = exchange.whole_body(snapshot.max_body)
     if raw is None:

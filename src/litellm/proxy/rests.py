@@ -1,7 +1,7 @@
 """Workers of several hosts tell each other, through Redis, which deployments rest: the first to fail speaks for all.
 
 A set of deployments by when their rest ends, in Redis's own time. It is asked once a second, and at once by who has
-something to tell. Without Redis each worker finds out for itself.
+something to tell. A rest that a check has ended is taken out of it. Without Redis each worker finds out for itself.
 """
 
 import asyncio
@@ -22,16 +22,18 @@ _SHARE: Final = Script("""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 for at = 1, #ARGV, 2 do
-  local ends = now + tonumber(ARGV[at + 1])
+  local left = tonumber(ARGV[at + 1])
   local known = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[at]) or '0')
-  if ends > known then redis.call('ZADD', KEYS[1], string.format('%.0f', ends), ARGV[at]) end
+  if left == 0 then redis.call('ZREM', KEYS[1], ARGV[at])
+  elseif now + left > known then redis.call('ZADD', KEYS[1], string.format('%.0f', now + left), ARGV[at]) end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
 local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for at = 2, #found, 2 do found[at] = tonumber(found[at]) - now end
 return found
 """)
-"""ARGV: deployment, milliseconds, and so on. All that rest now: deployment, milliseconds that are left."""
+"""ARGV: deployment, milliseconds (0: its rest has ended), and so on. All that rest now: deployment, milliseconds that
+are left."""
 
 _log: Final = logging.getLogger("litellm.proxy")
 
@@ -69,8 +71,9 @@ class Rests:
         found = await self._redis.run(_SHARE, (_KEY,), *args)
         now = monotonic()
         for id, left in zip(found[::2], found[1::2], strict=True):
-            if left > SLACK * 1000:
-                self._health.hear(id.decode(), now, left / 1000 - SLACK)
+            name = id.decode()
+            if left > SLACK * 1000 and name not in self._new:  # what was told here meanwhile is newer
+                self._health.hear(name, now, left / 1000 - SLACK)
 
     async def aclose(self) -> None:
         self._stopping = True

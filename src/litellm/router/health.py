@@ -102,7 +102,7 @@ class State:
         """What its `rpm` and `tpm` are held against, if it has any."""
         self.second = 0  # of the last call that began
         self.tell: Callable[[float], None] | None = None
-        """Told of each rest that begins here, and its seconds."""
+        """Told of each rest that begins here, and its seconds; of one that ends before its time, none."""
         self.queues: Queues | None = None
         """Its group's, if calls wait there for a deployment that takes them."""
         self.hedging: Hedging | None = None
@@ -203,6 +203,8 @@ class State:
             self.probing, self.resting_until = False, 0.0
             self._weigh()
             self._freed()
+            if self.tell is not None:
+                self.tell(0.0)
 
     def forget(self) -> None:
         """All but its limits and the calls in flight."""
@@ -268,7 +270,7 @@ class Health:
             state.forget()
 
     def share(self, tell: Callable[[str, float], None]) -> None:
-        """`tell` hears of each rest from now on: deployment, seconds."""
+        """`tell` hears of each rest from now on: deployment, seconds; none if the rest has ended."""
         self._tell = tell
         for id, state in self._states.items():
             state.tell = partial(tell, id)

@@ -27,7 +27,8 @@ async def health(request: Request, model: str | None = None) -> Json:
     wanted = [one for one in deployments if model in (None, one.model_name, checking.name_of(one))]
     if model is not None and not wanted:
         raise ProxyError(404, f"The model '{model}' does not exist", "not_found_error", "model")
+    details = gateway.snapshot.config.general_settings.health_check_details is not False
     if gateway.checks is not None:
-        return gateway.checks.report(wanted)
+        return gateway.checks.report(wanted, details)
     asked = [made for one in wanted if (made := checking.checkable(one)) is not None]
-    return checking.report(asked, await checking.problems(gateway.engine, asked))
+    return checking.report(asked, await checking.problems(gateway.engine, asked), details)

@@ -357,7 +357,7 @@ class GeneralSettings(Section):
         disable_master_key_return disable_prisma_schema_update disable_responses_id_security disable_spend_logs
         disable_spend_updates embedding_model enable_jwt_auth enable_oauth2_auth enforce_fallback_model_access
         enforce_user_param enforced_params forward_client_headers_to_llm_api forward_llm_provider_auth_headers
-        forward_openai_org_id global_max_parallel_requests health_check_details
+        forward_openai_org_id global_max_parallel_requests
         image_generation_model infer_model_from_keys key_management_settings
         key_management_system litellm_jwtauth litellm_license max_parallel_requests max_response_size_mb
         maximum_spend_logs_cleanup_cron maximum_spend_logs_retention_interval
@@ -451,8 +451,8 @@ class GeneralSettings(Section):
     )
     background_health_checks: bool | None = Field(
         default=None,
-        description="One worker of each host asks every deployment for a token now and then. One that fails rests, and "
-        "`/health` tells the latest instead of asking.",
+        description="One worker of each host, or of all hosts that share a Redis, asks every deployment for a token "
+        "now and then. One that fails rests, and `/health` tells the latest instead of asking.",
     )
     health_check_interval: Positive | None = Field(
         default=None, description="Seconds from one round of checks to the next. Default 300."
@@ -461,6 +461,10 @@ class GeneralSettings(Section):
     health_check_max_calls: Count | None = Field(
         default=None,
         description="Checks in an interval at most; the other deployments have their turn in the next. Default 100.",
+    )
+    health_check_details: bool | None = Field(
+        default=None,
+        description="False: `/health` tells neither the deployments' `api_base` nor what errors said. Default true.",
     )
     max_request_size_mb: Positive | None = Field(default=None, description="Larger request bodies are refused (413).")
     idempotency_ttl: Amount | None = Field(
