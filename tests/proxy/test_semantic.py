@@ -52,7 +52,9 @@ def gateway(shared: Gateway) -> Gateway:
     return shared
 
 
-def ask(gateway: Gateway, content: Any, key: str | None = None, system: str = "be brief", **more: Any) -> tuple[Any, Any]:
+def ask(
+    gateway: Gateway, content: Any, key: str | None = None, system: str = "be brief", **more: Any
+) -> tuple[Any, Any]:
     """The answer's headers, and the answer or what was streamed."""
     messages = [{"role": "system", "content": system}, {"role": "user", "content": content}]
     body = {"model": "ok", "messages": messages, **more}
@@ -78,7 +80,10 @@ def test_a_paraphrase_gets_the_answer_and_says_how_like_it_is(gateway: Gateway, 
     assert float(headers["x-litellm-response-cost"]) == 0
     assert len(upstream.asked(EMBEDS)) == embedded + 2
     same, _ = ask(gateway, FRANCE)
-    assert (same["x-litellm-cache-key"], same["x-litellm-semantic-similarity"]) == (headers["x-litellm-cache-key"], None)
+    assert (same["x-litellm-cache-key"], same["x-litellm-semantic-similarity"]) == (
+        headers["x-litellm-cache-key"],
+        None,
+    )
     assert len(upstream.asked(EMBEDS)) == embedded + 2, "the same words cost no embedding"
     assert not hit(gateway, "what is the longest river of all africa")
     assert len(upstream.asked("ok")) == before + 2
@@ -140,7 +145,9 @@ def test_without_embeddings_only_the_same_words_hit(upstream: UpstreamThread, tm
             assert ask(gateway, content)[0]["x-litellm-cache-key"] is not None
         assert wait_for_log(gateway, why)
         assert gateway.log.count("does not embed") == 1
-    assert len(upstream.asked(model)) == (1 if model.startswith("delay") else 2), "no retries, and a rest after slowness"
+    assert len(upstream.asked(model)) == (1 if model.startswith("delay") else 2), (
+        "no retries, and a rest after slowness"
+    )
 
 
 def test_redis_away_is_a_miss(upstream: UpstreamThread, tmp_path: Path, redis: RedisServer):

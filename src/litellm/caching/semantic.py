@@ -16,6 +16,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from litellm.caching.base import Store
 from litellm.types.calls import Json, as_list, as_object
 
+MAX_TEXT: Final = 8000
+"""Characters of a question. Embedding models take no more than some thousand tokens, and a long text's embedding tells
+little of a small difference."""
 MAX_NUMBERS: Final = 4096
 """The longest embedding that is kept."""
 CANDIDATES: Final = 32
@@ -59,7 +62,9 @@ def question(params: Json) -> tuple[str, Json] | None:
     if not messages or last is None or last.get("role") != "user":
         return None
     text = _text(last.get("content"))
-    return (text, {**params, "messages": [*messages[:-1], {**last, "content": None}]}) if text else None
+    if not text or len(text) > MAX_TEXT:
+        return None
+    return text, {**params, "messages": [*messages[:-1], {**last, "content": None}]}
 
 
 def _text(content: Any) -> str | None:

@@ -173,7 +173,11 @@ _EXPECTED: Final = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-_RANGE: Final = {"greater_than": "must be more than {gt:g}", "greater_than_equal": "must be at least {ge:g}"}
+_RANGE: Final = {
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
 
 
 def _described(errors: Iterable[ErrorDetails], root: Fields, base: Place) -> list[Problem]:
