@@ -24,7 +24,7 @@ from litellm.caching.memory import MemoryStore
 from litellm.catalog import models, params
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import headers, kept, regions
+from litellm.proxy import headers, kept
 from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
@@ -63,9 +63,7 @@ class Cache:
     reached: bool = True
     """Said to the log once when it changes."""
 
-    def before(
-        self, router: Router, exchange: Exchange, identity: Identity, ours: Json, bound: regions.Bound | None
-    ) -> "Router | CachedRouter":
+    def before(self, router: Router, exchange: Exchange, identity: Identity, ours: Json) -> "Router | CachedRouter":
         """The router of one call. Raises ProxyError 400 for controls that make no sense."""
         try:
             said = controls(ours.get("cache"), exchange.header(b"cache-control"))
@@ -74,11 +72,9 @@ class Cache:
         wanted = self.settings.mode != "default_off" or said.use_cache
         if not wanted or any(ours[name] is not None and params.is_credential(name) for name in ours):
             return router  # an address or a key of the caller's own: another answerer
-        return self.around(router, exchange, self._scope(identity), said, bound)
+        return self.around(router, exchange, self._scope(identity), said)
 
-    def around(
-        self, router: Router, exchange: Exchange, scope: str, said: Controls, bound: regions.Bound | None
-    ) -> "CachedRouter":
+    def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> "CachedRouter":
         return CachedRouter(self, router, exchange, scope, said)
 
     def _scope(self, identity: Identity) -> str:

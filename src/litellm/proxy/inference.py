@@ -79,7 +79,7 @@ async def serve(
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
     if snapshot.cache is not None:
-        router = snapshot.cache.before(router, exchange, identity, ours, bound)
+        router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:
         opening = router.stream(ask, group, retries)
         streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))

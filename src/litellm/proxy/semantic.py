@@ -46,10 +46,8 @@ class SemanticCache(Cache):
     embeds: bool = True
     """Said to the log once when it changes."""
 
-    def around(
-        self, router: Router, exchange: Exchange, scope: str, said: Controls, bound: regions.Bound | None
-    ) -> CachedRouter:
-        return SemanticRouter(self, router, exchange, scope, said, bound)
+    def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> CachedRouter:
+        return SemanticRouter(self, router, exchange, scope, said)
 
     async def embed(self, router: Router, text: str, bound: regions.Bound | None) -> Vector | None:
         """Without fallbacks, whose embeddings would be another model's, and within the caller's regions."""
@@ -119,20 +117,11 @@ def _store(settings: CacheParams) -> SemanticStore:
 class SemanticRouter(CachedRouter):
     """For one call: the cache by its words, the cache by its meaning, then the router."""
 
-    __slots__ = ("_asked", "_bound", "_semantic")
+    __slots__ = ("_asked", "_semantic")
 
-    def __init__(
-        self,
-        cache: SemanticCache,
-        router: Router,
-        exchange: Exchange,
-        scope: str,
-        said: Controls,
-        bound: regions.Bound | None,
-    ) -> None:
+    def __init__(self, cache: SemanticCache, router: Router, exchange: Exchange, scope: str, said: Controls) -> None:
         super().__init__(cache, router, exchange, scope, said)
         self._semantic = cache
-        self._bound = bound
         self._asked: tuple[str, Vector] | None = None
         """The bucket and the embedding of this call's question."""
 
@@ -159,7 +148,7 @@ class SemanticRouter(CachedRouter):
             return None
         text, rest = asked
         bucket = self._key_of(f"like {cache.model}", rest, ask, group)
-        vector = await cache.embed(self._router, text, self._bound)
+        vector = await cache.embed(self._router, text, self._exchange.bound)
         if bucket is None or vector is None:
             return None
         self._asked = bucket, vector
