@@ -174,6 +174,27 @@ def test_a_question_does_not_leave_its_region(upstream: UpstreamThread, tmp_path
         assert len(upstream.asked(EMBEDS)) == before
 
 
+def test_the_embedding_is_on_the_callers_bill(upstream: UpstreamThread, tmp_path: Path):
+    row = "  - {model_name: %s, litellm_params: {model: openai/%s, api_base: %s, api_key: k, %s}}\n"
+    rates = (("ok", "input_cost_per_token: 0, output_cost_per_token: 1"), (EMBEDS, "input_cost_per_token: 0.25"))
+    models = "".join(row % (name, name, upstream.base_url, rate) for name, rate in rates)
+    config = f"model_list:\n{models}{settings()}general_settings: {{master_key: sk-1234}}\n"
+    with Gateway(config, tmp_path) as gateway:
+        key = json.loads(gateway.post("/key/generate", {"rpm_limit": 2})[1])["key"]
+        ask(gateway, FRANCE, key)
+        headers, _ = ask(gateway, LIKE_FRANCE, key)
+        assert float(headers["x-litellm-response-cost"]) == 0
+        assert float(headers["x-litellm-key-spend"]) == 2 * 6 * 0.25 + 5
+
+        def logged() -> list[Any]:
+            return json.loads(gateway.get(f"/spend/logs?api_key={key}")[1])
+
+        assert wait_until(lambda: len(logged()) == 4, 20, every=0.1)
+        told = sorted((one["call_type"], one["spend"]) for one in logged())
+        assert told == [("attempt", 1.5), ("attempt", 1.5), ("chat", 0), ("chat", 5)]
+        assert [one["model_group"] for one in logged() if one["call_type"] == "attempt"] == [EMBEDS] * 2
+
+
 def test_the_code_is_loaded_for_such_a_cache_only():
     code = "import sys, litellm.proxy.app, litellm.proxy.cached; print([m for m in sys.modules if 'semantic' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

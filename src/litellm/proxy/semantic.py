@@ -17,7 +17,7 @@ from litellm.caching.semantic import Near, SemanticStore, Vector
 from litellm.caching.semantic_memory import SemanticMemoryStore
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import headers, regions
+from litellm.proxy import headers, prices, regions
 from litellm.proxy.cached import Cache, CachedRouter, Group, redis_place
 from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.exchange import Exchange
@@ -49,12 +49,12 @@ class SemanticCache(Cache):
     def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> CachedRouter:
         return SemanticRouter(self, router, exchange, scope, said)
 
-    async def embed(self, router: Router, text: str, bound: regions.Bound | None) -> Vector | None:
-        """Without fallbacks, whose embeddings would be another model's, and within the caller's regions."""
+    async def embed(self, router: Router, text: str, exchange: Exchange) -> Vector | None:
+        """For the call's account and in its regions; without fallbacks, which would be other models."""
         now = asyncio.get_running_loop().time()
         group = router.deployments.group(self.model)
-        if bound is not None:
-            group = regions.within(bound.regions, group)
+        if exchange.bound is not None:
+            group = regions.within(exchange.bound.regions, group)
         if not group or now < self.rests_until:
             return None
         try:
@@ -65,18 +65,22 @@ class SemanticCache(Cache):
             return self._failed(f"no answer within {EMBED_SECONDS:g} s")
         except e.LiteLLMError as error:  # its text may repeat the question
             return self._failed(type(error).__name__)
-        self._used(served, group)
+        self._used(served, group, exchange)
         made = semantic.vector(served.result.wire)
         if made is None:
             return self._failed("the answer has no embedding")
         self.embeds = True
         return made
 
-    def _used(self, served: Served[Reply], group: Group) -> None:
-        usage = as_object(served.result.wire.get("usage"))
+    def _used(self, served: Served[Reply], group: Group, exchange: Exchange) -> None:
+        reply, deployment, made = served.result, served.deployment, None
+        usage = as_object(reply.wire.get("usage"))
         if usage:
             self.metrics.used(group[0].model_name, usage)
-            served.deployment.used(usage)
+            deployment.used(usage)
+            made = prices.of_answer(deployment, reply.wire, usage, reply.seconds)
+        if exchange.charge is not None:
+            exchange.charge.embedded(deployment, usage, made)
 
     def _failed(self, why: str) -> None:
         if self.embeds:
@@ -148,7 +152,7 @@ class SemanticRouter(CachedRouter):
             return None
         text, rest = asked
         bucket = self._key_of(f"like {cache.model}", rest, ask, group)
-        vector = await cache.embed(self._router, text, self._exchange.bound)
+        vector = await cache.embed(self._router, text, self._exchange)
         if bucket is None or vector is None:
             return None
         self._asked = bucket, vector
