@@ -51,17 +51,17 @@ class SemanticCache(Cache):
 
     async def embed(self, router: Router, text: str, exchange: Exchange) -> Vector | None:
         """For the call's account and in its regions; without fallbacks, which would be other models."""
-        now = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
         group = router.deployments.group(self.model)
         if exchange.bound is not None:
             group = regions.within(exchange.bound.regions, group)
-        if not group or now < self.rests_until:
+        if not group or clock() < self.rests_until:
             return None
         try:
             async with asyncio.timeout(EMBED_SECONDS):
                 served = await router.send(Ask("embedding", self.model, {"input": text}, fallbacks=()), group, 0)
         except TimeoutError:
-            self.rests_until = now + REST_SECONDS
+            self.rests_until = clock() + REST_SECONDS
             return self._failed(f"no answer within {EMBED_SECONDS:g} s")
         except e.LiteLLMError as error:  # its text may repeat the question
             return self._failed(type(error).__name__)
