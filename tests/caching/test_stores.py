@@ -12,6 +12,8 @@ from litellm.caching.base import Store, Unreachable
 from litellm.caching.disk import DiskStore
 from litellm.caching.memory import MemoryStore
 from litellm.caching.redis import RedisStore
+from litellm.caching.semantic_memory import SemanticMemoryStore
+from litellm.caching.semantic_redis import SemanticRedisStore
 from litellm.kv.redis import Redis, parse
 from support.redis import RedisServer
 from support.redis import redis as redis
@@ -20,13 +22,17 @@ from support.redis import shared_redis as shared_redis
 Make = Callable[[], Any]
 
 
-@pytest.fixture(params=["memory", "disk", "redis"])
+REDIS = {"redis": RedisStore, "redis-semantic": SemanticRedisStore}
+HERE = {"memory": MemoryStore, "semantic": SemanticMemoryStore}
+
+
+@pytest.fixture(params=["disk", *HERE, *REDIS])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    if request.param == "redis":
+    if request.param in REDIS:
         server: RedisServer = request.getfixturevalue("shared_redis")
         server.ask("FLUSHALL")
-        return lambda: RedisStore(Redis(parse(server.url), 20), "mine:")
-    return MemoryStore if request.param == "memory" else lambda: DiskStore(tmp_path)
+        return lambda: REDIS[request.param](Redis(parse(server.url), 20), "mine:")
+    return HERE.get(request.param) or (lambda: DiskStore(tmp_path))
 
 
 @asynccontextmanager

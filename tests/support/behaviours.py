@@ -250,6 +250,14 @@ async def informational(exchange: Exchange) -> None:
     await normal(exchange)
 
 
+async def by_words(exchange: Exchange) -> None:
+    """Embeddings that are alike as far as the texts have the same words."""
+    if exchange.op == "embedding":
+        await exchange.send(whole(200, to_bytes(bodies.embedding_by_words(exchange.asked))))
+    else:
+        await normal(exchange)
+
+
 # Errors an endpoint may well answer.
 
 
@@ -531,6 +539,7 @@ async def switch_protocols(exchange: Exchange) -> None:
 
 BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "ok": normal,
+    "by-words": by_words,
     "key-revoked": key_revoked,
     "stream-slow": stream_slow,
     "stream-joined": stream_joined,

@@ -7,10 +7,11 @@ the same code. The cache is the process's and outlives a reload that does not ch
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -32,6 +33,9 @@ from litellm.proxy.metrics import Metrics
 from litellm.router.deployments import Deployment
 from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json
+
+if TYPE_CHECKING:
+    from litellm.kv.redis import Redis
 
 DEFAULT_TTL: Final = 600.0
 DEFAULT_FOLDER: Final = ".litellm_cache"
@@ -68,7 +72,10 @@ class Cache:
         wanted = self.settings.mode != "default_off" or said.use_cache
         if not wanted or any(ours[name] is not None and params.is_credential(name) for name in ours):
             return router  # an address or a key of the caller's own: another answerer
-        return CachedRouter(self, router, exchange, self._scope(identity), said)
+        return self.around(router, exchange, self._scope(identity), said)
+
+    def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> "CachedRouter":
+        return CachedRouter(self, router, exchange, scope, said)
 
     def _scope(self, identity: Identity) -> str:
         scope = self.settings.scope
@@ -88,30 +95,34 @@ class Cache:
         try:
             raw = self.store.here(key) or await self.store.get(key)
         except Unreachable as error:
-            return self._unreachable(error)
+            return self.unreachable(error)
         self.reached = True
         return entries.unpacked(raw, time.time(), max_age)
 
-    async def keep(self, key: str, wire: bytes, ttl: float | None) -> None:
+    def seconds(self, said: Controls) -> float:
+        """How long an answer is kept."""
+        return said.ttl or self.settings.ttl or DEFAULT_TTL
+
+    async def keep(self, key: str, wire: bytes, ttl: float) -> None:
         raw = entries.packed(wire, time.time())
         if len(raw) > MAX_ENTRY:
             return
         try:
-            await self.store.set(key, raw, ttl or self.settings.ttl or DEFAULT_TTL)
+            await self.store.set(key, raw, ttl)
         except Unreachable as error:
-            self._unreachable(error)
+            self.unreachable(error)
         self.count()
 
-    def keep_stream(self, key: str, pieces: list[bytes], ttl: float | None) -> None:
+    def keep_stream(self, keep: Callable[[bytes], Awaitable[None]], pieces: list[bytes]) -> None:
         """The caller, who has all of it, does not wait for this."""
-        task = asyncio.get_running_loop().create_task(self._keep_stream(key, pieces, ttl))
+        task = asyncio.get_running_loop().create_task(self._keep_stream(keep, pieces))
         self.writing.add(task)
         task.add_done_callback(self.writing.discard)
 
-    async def _keep_stream(self, key: str, pieces: list[bytes], ttl: float | None) -> None:
+    async def _keep_stream(self, keep: Callable[[bytes], Awaitable[None]], pieces: list[bytes]) -> None:
         wire = await asyncio.to_thread(kept.answer_of, pieces)
         if wire is not None:
-            await self.keep(key, wire, ttl)
+            await keep(wire)
 
     def count(self) -> None:
         """For `/metrics`: what lies in this process's memory."""
@@ -123,7 +134,7 @@ class Cache:
             await asyncio.wait(self.writing)
         await self.store.aclose()
 
-    def _unreachable(self, error: Unreachable) -> None:
+    def unreachable(self, error: Unreachable) -> None:
         """Nobody is refused for it, and a day of it is one line."""
         if self.reached:
             _log.warning("the cache cannot be asked, calls go on without: %s", error)
@@ -132,6 +143,10 @@ class Cache:
 
 def make(settings: CacheParams, metrics: Metrics) -> Cache:
     """Raises ImportError for Redis without its library, ValueError for an address that is none."""
+    if settings.is_semantic:
+        from litellm.proxy import semantic
+
+        return semantic.make(settings, metrics)
     return Cache(settings, _store(settings), metrics)
 
 
@@ -147,12 +162,18 @@ def _store(settings: CacheParams) -> Store:
 def redis_store(settings: CacheParams, kind: str) -> Store:
     """Raises as `make` does. Stores of two kinds share no entry."""
     from litellm.caching.redis import RedisStore
+
+    return RedisStore(*redis_place(settings, kind))
+
+
+def redis_place(settings: CacheParams, kind: str) -> "tuple[Redis, str]":
+    """The connection and the prefix of all keys."""
     from litellm.kv.redis import Address, Redis, parse
 
     password = settings.password.get_secret_value() if settings.password else None
     plain = Address(settings.host or "localhost", settings.port or 6379, password=password, tls=bool(settings.ssl))
     address = parse(settings.url.get_secret_value()) if settings.url else plain
-    return RedisStore(Redis(address), f"litellm:{kind}:{settings.namespace or ''}:")
+    return Redis(address), f"litellm:{kind}:{settings.namespace or ''}:"
 
 
 class CachedRouter:
@@ -205,7 +226,7 @@ class CachedRouter:
             return served, None
         wire = orjson.dumps(served.result.wire)
         if not self._said.no_store:
-            await self._cache.keep(key, wire, self._said.ttl)
+            await self._keep(key, wire)
         return served, wire
 
     async def stream(self, ask: Ask, group: Group, num_retries: int | None = None) -> Served[EventStream]:
@@ -215,23 +236,34 @@ class CachedRouter:
             return await self._router.stream(ask, group, num_retries)
         found = await self._found(key)
         if found is not None:
-            played = await self._router.stream(replace(ask, mock=found), (self._hit(key, group),), 0)
-            played.result.seconds = 0.0  # no provider was waited for
-            return played
+            return await self._played(ask, found, self._hit(key, group))
+        return await self._open(key, ask, group, num_retries)
+
+    async def _played(self, ask: Ask, found: Json, served_by: Deployment) -> Served[EventStream]:
+        played = await self._router.stream(replace(ask, mock=found), (served_by,), 0)
+        played.result.seconds = 0.0  # no provider was waited for
+        return played
+
+    async def _open(self, key: str, ask: Ask, group: Group, num_retries: int | None) -> Served[EventStream]:
         self._missed(group)
         served = await self._router.stream(ask, group, num_retries)
         if not (served.fallbacks or self._said.no_store):
-            keep = partial(self._cache.keep_stream, key, ttl=self._said.ttl)
+            keep = partial(self._cache.keep_stream, partial(self._keep, key))
             served.result = kept.KeptStream(served.result, MAX_ENTRY, keep)
         return served
 
+    async def _keep(self, key: str, wire: bytes) -> None:
+        await self._cache.keep(key, wire, self._cache.seconds(self._said))
+
     def _key(self, ask: Ask, group: Group) -> str | None:
-        if not self._cache.takes(ask):
-            return None
+        return self._key_of(ask.op, ask.params, ask, group) if self._cache.takes(ask) else None
+
+    def _key_of(self, op: str, wanted: Json, ask: Ask, group: Group) -> str | None:
+        """Of an ask with these parameters in place of its own."""
         namespace = self._said.namespace or self._cache.settings.namespace or ""
-        params = ask.params if ask.mock_tool_calls is None else {**ask.params, "mock_tool_calls": ask.mock_tool_calls}
+        params = wanted if ask.mock_tool_calls is None else {**wanted, "mock_tool_calls": ask.mock_tool_calls}
         model = f"{group[0].model_name}\n{ask.model}"  # of a wildcard each name is another model
-        return cache_key(self._scope, ask.op, model, params, namespace=namespace, mock=ask.mock)
+        return cache_key(self._scope, op, model, params, namespace=namespace, mock=ask.mock)
 
     async def _found(self, key: str) -> Json | None:
         return None if self._said.no_cache else await self._cache.find(key, self._said.max_age)
@@ -240,13 +272,14 @@ class CachedRouter:
         if not self._said.no_cache:
             self._cache.metrics.cache_asked(group[0].model_name, hit=False)
 
-    def _hit(self, key: str, group: Group) -> Deployment:
+    def _hit(self, key: str, group: Group, more: bytes = b"") -> Deployment:
+        """`more`: header lines."""
         self._cache.metrics.cache_asked(group[0].model_name, hit=True)
         self._exchange.cache_hit = True
         charge = self._exchange.charge
         if charge is not None:
             charge.row.cache_hit = True
-        lines = headers.of_deployment(group[0]) + headers.line("x-litellm-cache-key", key)
+        lines = headers.of_deployment(group[0]) + headers.line("x-litellm-cache-key", key) + more
         return replace(
             group[0], rates=models.custom_rates(_FREE, None), headers=lines, resolve=None, keyless=None, mock=None,
             state=None,

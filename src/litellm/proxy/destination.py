@@ -157,6 +157,7 @@ def _in_region(
 ) -> tuple[Deployment, ...]:
     """The group's deployments in the allowed regions; else those of the end user's `default_model`, which takes the
     model's place. Raises ProxyError 400, 403."""
+    exchange.bound = bound
     fitting = regions.within(bound.regions, group)
     if not fitting and bound.default_model is not None:
         ask.model = snapshot.aliases.get(bound.default_model, bound.default_model)

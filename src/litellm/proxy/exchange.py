@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # there is a charge only if there is a store, a passage only 
     from litellm.proxy.hooks import Passage
     from litellm.proxy.idempotency import Recording
     from litellm.proxy.meter import Charge
+    from litellm.proxy.regions import Bound
     from litellm.proxy.spend.prompts import Kept
     from litellm.router.explain import Trace
 
@@ -52,6 +53,7 @@ class Exchange(ServerExchange):
     charge: "Charge | None" = None  # what the call costs whom, if there are books
     passage: "Passage | None" = None
     kept: "Kept | None" = None  # what it says, if that is to be kept
+    bound: "Bound | None" = None  # where it has to stay, if anywhere
     trace: "Trace | None" = None  # where it goes and why, if that is to be told
     cache_hit = False
     recording: "Recording | None" = None  # of what is sent, for a call with an Idempotency-Key

@@ -224,7 +224,7 @@ def make(general: GeneralSettings, settings: LitellmSettings, worker: Worker) ->
     params = settings.cache_params
     if ttl == 0:
         return None
-    if settings.cache and params is not None and params.type == "redis":
+    if settings.cache and params is not None and params.is_in_redis:
         return Once(cached.redis_store(params, "idempotency"), ttl, shared=True)
     if worker.count > 1 and worker.folder is not None:
         return Once(DiskStore(worker.folder / "idempotency", MAX_BYTES), ttl, shared=True)

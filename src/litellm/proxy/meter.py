@@ -211,21 +211,35 @@ class Charge:
         self.ticket = ticket
         self.row = row
         self.further: list[SpendRow] = []
-        """Attempts that did not serve the call and may be billed: each a row of its own, in the call's reservation."""
+        """What did not serve the call and may be billed: attempts, and the cache's embedding of its question. Each
+        is a row of its own, in the call's reservation."""
         self.waiting = False
 
     def attempted(self, deployment: Deployment, error: BaseException | None) -> None:
         """As `types.calls.Account` says. The estimate of the prompt is what it has cost."""
         if error is not None and not isinstance(error, _BILLED):
             return
+        attempt = self._beside(deployment)
+        attempt.status, attempt.error = "failure", OVERTAKEN if error is None else _said(error)
+
+    def embedded(self, deployment: Deployment, usage: Json | None, made: cost.Cost | None) -> None:
+        """The call's question was embedded for the cache. Without usage the estimate of the whole prompt stands."""
+        row = self._beside(deployment)
+        row.status, row.model_group = "success", deployment.model_name
+        if usage is not None:
+            _report(row, usage, made)
+            row.usage_source = "reported"
+
+    def _beside(self, deployment: Deployment) -> SpendRow:
+        """A row for what has been asked and did not serve the call, at the price of the prompt."""
         row, target = self.row, deployment.target
-        attempt = replace(
+        beside = replace(
             row, call_id=f"{row.call_id}#{len(self.further) + 1}", call_type=ATTEMPT, completion_tokens=0,
             model_id=deployment.id, provider=target.provider, provider_model=target.model, api_base=deployment.address,
-            status="failure", error=OVERTAKEN if error is None else _said(error), ended_at=self._meter.clock(),
-            spend=_storable(prices.estimate(deployment, row.prompt_tokens, 0)),
+            ended_at=self._meter.clock(), spend=_storable(prices.estimate(deployment, row.prompt_tokens, 0)),
         )  # fmt: skip
-        self.further.append(attempt)
+        self.further.append(beside)
+        return beside
 
     def served_by(self, deployment: Deployment, retries: int) -> None:
         self.tries(deployment)

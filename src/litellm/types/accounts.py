@@ -189,7 +189,8 @@ class SpendRow:
 
     `charged` names whom it was counted against: (scope's id, start of the budget period in which the call was
     admitted). A row with `call_type` `adjustment` is a correction by hand, and may be negative. One with ATTEMPT is an
-    attempt that did not serve its call and may be billed all the same: it is no request of its own.
+    attempt that did not serve its call and may be billed all the same, or an embedding that the cache made of the
+    call's question: it is no request of its own.
     """
 
     call_id: str

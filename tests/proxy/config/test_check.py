@@ -224,6 +224,34 @@ litellm_settings: {context_window_fallbacks: [{a: [none]}]}
     assert said == ["nobody", "none", "nothing", "typo"]
 
 
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (
+            "type: semantic",
+            {
+                "similarity_threshold: is required for semantic",
+                "embedding_model: is required for semantic: a model_name of model_list",
+            },
+        ),
+        (
+            "type: redis-semantic, similarity_threshold: 1.5, embedding_model: a",
+            {"similarity_threshold: must be at most 1"},
+        ),
+        (
+            "type: redis-semantic, similarity_threshold: 0.9, redis_semantic_cache_embedding_model: nobody",
+            {"redis_semantic_cache_embedding_model: no entry of model_list is called nobody"},
+        ),
+        ("type: semantic, similarity_threshold: 0.9, embedding_model: b/x", set[str]()),
+        ("type: local", set[str]()),
+    ],
+)
+def test_a_semantic_cache_has_a_threshold_and_an_embedding_model(tmp_path: Path, params: str, said: set[str]) -> None:
+    models = "{model_name: a, litellm_params: {model: openai/a}}, {model_name: b/*, litellm_params: {model: openai/*}}"
+    lines = problems_of(tmp_path, f"model_list: [{models}]\nlitellm_settings: {{cache_params: {{{params}}}}}\n")
+    assert {line.partition("cache_params.")[2] for line in lines if "cache_params." in line} == said
+
+
 def test_strategies_that_are_not_built_yet_are_a_warning(tmp_path: Path) -> None:
     lines = problems_of(tmp_path, "router_settings: {routing_strategy: lar1}")
     assert "1:37: router_settings.routing_strategy: warning: lar1 has no effect yet" in lines

@@ -1,22 +1,29 @@
 """`litellm_settings.cache_params`: where answers are kept, and whose they are."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from litellm.proxy.config.kinds import Count, Positive, Secret, names_of
 from litellm.proxy.config.section import Section
 
+Similarity = Annotated[Positive, Field(le=1)]
+
 
 class CacheParams(Section):
     """`cache_params`: where answers are kept, and whose they are."""
 
-    later: ClassVar[frozenset[str]] = names_of(
-        "max_connections redis_startup_nodes sentinel_nodes service_name similarity_threshold embedding_model "
-        "redis_semantic_cache_embedding_model"
-    )
+    later: ClassVar[frozenset[str]] = names_of("max_connections redis_startup_nodes sentinel_nodes service_name")
 
-    type: Literal["local", "redis", "disk"] | None = Field(default=None, description="Default `local`: memory.")
+    type: Literal["local", "redis", "disk", "semantic", "redis-semantic"] | None = Field(
+        default=None, description="Default `local`: memory. `semantic` is in memory, too."
+    )
+    similarity_threshold: Similarity | None = Field(
+        default=None,
+        description="Above 0, up to 1: the cosine from which on two questions are the same. For `semantic` ones.",
+    )
+    embedding_model: str | None = Field(default=None, description="The model group that embeds questions.")
+    redis_semantic_cache_embedding_model: str | None = Field(default=None, description="Another name of the last.")
     scope: Literal["key", "team", "global"] | None = Field(
         default=None, description="Who shares answers. Default `team`: a key's team, or the key if it has none."
     )
@@ -29,10 +36,24 @@ class CacheParams(Section):
         default=None, description="Of `completion`, `text_completion`, `embedding`. Default: all."
     )
     single_flight: bool = Field(default=True, description="The same ask, twice at once, is sent once.")
-    max_size_in_memory: Count | None = Field(default=None, description="Answers kept in memory. Default 200.")
+    max_size_in_memory: Count | None = Field(
+        default=None, description="Answers kept in memory. Default 200; of `semantic` 2,000, which is the most."
+    )
     disk_cache_dir: str | None = Field(default=None, description="The folder of `disk`. Default `.litellm_cache`.")
     host: str | None = Field(default=None, description="Redis's. Default localhost.")
     port: Count | None = Field(default=None, description="Redis's. Default 6379.")
     password: Secret | None = Field(default=None, description="Redis's.")
     ssl: bool | None = Field(default=None, description="Speak TLS to Redis.")
     url: Secret | None = Field(default=None, description="`redis://...` in place of the last four.")
+
+    @property
+    def is_semantic(self) -> bool:
+        return self.type in ("semantic", "redis-semantic")
+
+    @property
+    def is_in_redis(self) -> bool:
+        return self.type in ("redis", "redis-semantic")
+
+    @property
+    def embeds_with(self) -> str | None:
+        return self.embedding_model or self.redis_semantic_cache_embedding_model

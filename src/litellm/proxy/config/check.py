@@ -173,7 +173,11 @@ _EXPECTED: Final = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-_RANGE: Final = {"greater_than": "must be more than {gt:g}", "greater_than_equal": "must be at least {ge:g}"}
+_RANGE: Final = {
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
 
 
 def _described(errors: Iterable[ErrorDetails], root: Fields, base: Place) -> list[Problem]:
@@ -305,14 +309,20 @@ def _checks_are_built(parts: Parts) -> Iterator[Finding]:
             yield ("router_settings", "optional_pre_call_checks"), f"{check} has no effect yet", "warning"
 
 
-def _fallbacks_are_models(parts: Parts) -> Iterator[Finding]:
-    """A warning, as the store may have the model."""
-    names = {entry.model_name for _, entry in parts.entries} | set(parts.router_settings.model_group_alias or {})
+def _served(names: set[str]) -> Callable[[str], bool]:
+    """Does one of these model groups answer to a name?"""
     patterns = [name.partition("*") for name in names if "*" in name]
 
     def served(model: str) -> bool:
         return model in names or any(model.startswith(before) and model.endswith(end) for before, _, end in patterns)
 
+    return served
+
+
+def _fallbacks_are_models(parts: Parts) -> Iterator[Finding]:
+    """A warning, as the store may have the model."""
+    names = {entry.model_name for _, entry in parts.entries}
+    served = _served(names | set(parts.router_settings.model_group_alias or {}))
     for section, given in (("router_settings", parts.router_settings), ("litellm_settings", parts.litellm_settings)):
         for name, table in (
             ("fallbacks", given.fallbacks),
@@ -323,6 +333,21 @@ def _fallbacks_are_models(parts: Parts) -> Iterator[Finding]:
             for model in dict.fromkeys(one for pair in (table or {}).items() for one in (pair[0], *pair[1])):
                 if model != "*" and not served(model):
                     yield (section, name), f"no entry of model_list is called {model}", "warning"
+
+
+def _semantic_cache_is_whole(parts: Parts) -> Iterator[Finding]:
+    """Without these it would answer nothing, or anything."""
+    given = parts.litellm_settings.cache_params
+    if given is None or not given.is_semantic:
+        return
+    place = ("litellm_settings", "cache_params")
+    if given.similarity_threshold is None:
+        yield (*place, "similarity_threshold"), f"is required for {given.type}", "error"
+    if given.embeds_with is None:
+        yield (*place, "embedding_model"), f"is required for {given.type}: a model_name of model_list", "error"
+    elif not _served({entry.model_name for _, entry in parts.entries})(given.embeds_with):
+        name = "embedding_model" if given.embedding_model else "redis_semantic_cache_embedding_model"
+        yield (*place, name), f"no entry of model_list is called {given.embeds_with}", "error"
 
 
 _RULES: Final[tuple[Callable[[Parts], Iterator[Finding]], ...]] = (
@@ -336,4 +361,5 @@ _RULES: Final[tuple[Callable[[Parts], Iterator[Finding]], ...]] = (
     _strategy_is_built,
     _checks_are_built,
     _fallbacks_are_models,
+    _semantic_cache_is_whole,
 )
