@@ -85,7 +85,8 @@ class State:
         self.tpm: float | None = None
         self.inflight = 0
         self.open_at = 0.0
-        """When it takes calls again: it does if this is past. Infinite while all its parallel calls are in use."""
+        """When it takes calls again: it does if this is past. Infinite while all its parallel calls are in use, or
+        if it takes none."""
         self.resting_until = 0.0
         self.strikes = 0
         """Rests in a row without an answer since. More than none, and not resting: half-open."""
@@ -178,6 +179,11 @@ class State:
             free = min(free, ceil(self.rpm) - self.window.requests)
         return max(1, free)
 
+    @property
+    def closed(self) -> bool:
+        """It is never to be called."""
+        return (self.rpm is not None and self.rpm <= 0) or (self.tpm is not None and self.tpm <= 0)
+
     def _freed(self) -> None:
         if self.queues is not None:
             self.queues.freed()
@@ -230,7 +236,7 @@ class State:
                 if limit is not None:
                     free_in = self.window.free_in(kind, ceil(limit) - 1, self.second)
                     at = max(at, float(self.second + free_in) if free_in else 0.0)
-        if self.parallel is not None and self.inflight >= self.parallel:
+        if (self.parallel is not None and self.inflight >= self.parallel) or self.closed:
             at = inf
         self.open_at = at
 
