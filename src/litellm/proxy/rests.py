@@ -1,7 +1,8 @@
 """Workers of several hosts tell each other, through Redis, which deployments rest: the first to fail speaks for all.
 
 A set of deployments by when their rest ends, in Redis's own time. It is asked once a second, and at once by who has
-something to tell. Without Redis each worker finds out for itself.
+something to tell. One that is found to answer before its time is taken out, so that nobody is told of its rest again.
+Without Redis each worker finds out for itself.
 """
 
 import asyncio
@@ -24,14 +25,16 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 for at = 1, #ARGV, 2 do
   local ends = now + tonumber(ARGV[at + 1])
   local known = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[at]) or '0')
-  if ends > known then redis.call('ZADD', KEYS[1], string.format('%.0f', ends), ARGV[at]) end
+  if ends == now then redis.call('ZREM', KEYS[1], ARGV[at])
+  elseif ends > known then redis.call('ZADD', KEYS[1], string.format('%.0f', ends), ARGV[at]) end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
 local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for at = 2, #found, 2 do found[at] = tonumber(found[at]) - now end
 return found
 """)
-"""ARGV: deployment, milliseconds, and so on. All that rest now: deployment, milliseconds that are left."""
+"""ARGV: deployment, milliseconds (0: it rests no longer), and so on. All that rest now: deployment, milliseconds that are
+left."""
 
 _log: Final = logging.getLogger("litellm.proxy")
 

@@ -103,7 +103,7 @@ class State:
         """What its `rpm` and `tpm` are held against, if it has any."""
         self.second = 0  # of the last call that began
         self.tell: Callable[[float], None] | None = None
-        """Told of each rest that begins here, and its seconds."""
+        """Told of each rest that begins here, and its seconds; of one that ends before its time, 0."""
         self.queues: Queues | None = None
         """Its group's, if calls wait there for a deployment that takes them."""
         self.hedging: Hedging | None = None
@@ -205,6 +205,8 @@ class State:
     def recovered(self) -> None:
         """It is known to answer: a rest ends."""
         if self.strikes:
+            if self.tell is not None:
+                self.tell(0.0)
             self.strikes = self.streak = 0
             self.probing, self.resting_until = False, 0.0
             self._weigh()
@@ -274,7 +276,7 @@ class Health:
             state.forget()
 
     def share(self, tell: Callable[[str, float], None]) -> None:
-        """`tell` hears of each rest from now on: deployment, seconds."""
+        """`tell` hears of each rest from now on: deployment, seconds; 0 for one that ends before its time."""
         self._tell = tell
         for id, state in self._states.items():
             state.tell = partial(tell, id)
