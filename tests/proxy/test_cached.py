@@ -6,9 +6,11 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from support.gateway import Gateway, upstream_config
@@ -219,3 +221,63 @@ def test_without_a_cache_the_routes_say_so(upstream: UpstreamThread, tmp_path: P
     with Gateway(upstream_config(upstream.base_url), tmp_path) as gateway:
         status, said = gateway.get("/cache/ping")
         assert (status, json.loads(said)["error"]["type"]) == (503, "cache_ping_error")
+
+
+def priced(base_url: str, model: str) -> str:
+    prices = {"input_cost_per_token": 1e-3, "output_cost_per_token": 1e-3}
+    params = {"model": f"openai/{model}", "api_base": base_url, "api_key": "k", **prices}
+    settings = {"cache": True, "cache_params": {"type": "local"}, "num_retries": 0}
+    general = {"master_key": "sk-1234"}
+    models = [{"model_name": "ok", "litellm_params": params}]
+    return json.dumps({"model_list": models, "litellm_settings": settings, "general_settings": general})
+
+
+def spends(gateway: Gateway, key: str, rows: int) -> list[tuple[str, float]]:
+    path = f"/spend/logs?api_key={key}"
+    assert wait_until(lambda: len(json.loads(gateway.get(path)[1])) >= rows, 30)
+    return sorted((row["status"], row["spend"]) for row in json.loads(gateway.get(path)[1]))
+
+
+class WithoutUsage(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+        body = json.dumps({"id": "x", "object": "chat.completion", "model": "ok", "choices": [choice]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+def test_a_hit_costs_nothing_where_no_usage_is_told(tmp_path: Path):
+    with ThreadingHTTPServer(("127.0.0.1", 0), WithoutUsage) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            base_url = f"http://127.0.0.1:{server.server_port}/v1"
+            with Gateway(priced(base_url, "ok"), tmp_path) as gateway:
+                key = json.loads(gateway.post("/key/generate", {})[1])["key"]
+                ask(gateway, "hello", key)
+                assert ask(gateway, "hello", key)[0]["x-litellm-cache-key"]
+                (_, nothing), (_, estimate) = spends(gateway, key, 2)
+                assert nothing == 0 < estimate
+        finally:
+            server.shutdown()
+
+
+def test_who_hangs_up_while_another_asks_the_same_pays_nothing(upstream: UpstreamThread, tmp_path: Path):
+    with Gateway(priced(upstream.base_url, "delay-4000"), tmp_path) as gateway:
+        key = json.loads(gateway.post("/key/generate", {})[1])["key"]
+        first = threading.Thread(target=ask, args=(gateway, "hello", key))
+        first.start()
+        assert wait_until(lambda: len(upstream.requests) == 1, 30)
+        with pytest.raises(httpx.ReadTimeout):
+            body = {"model": "ok", "messages": [{"role": "user", "content": "hello"}]}
+            headers = {"Authorization": f"Bearer {key}"}
+            httpx.post(gateway.origin + "/v1/chat/completions", json=body, headers=headers, timeout=1)
+        first.join(60)
+        (failed, nothing), (served, paid) = spends(gateway, key, 2)
+        assert (failed, served) == ("failure", "success") and nothing == 0 < paid
+        assert len(upstream.requests) == 1

@@ -7,8 +7,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+import httpx
 import pytest
 
 from support.gateway import Gateway
@@ -100,6 +102,8 @@ model_list:
     litellm_params: {{model: "openai/*", api_base: "{base_url}", api_key: k, max_retries: 0}}
   - model_name: one-at-a-time
     litellm_params: {{model: openai/endless, api_base: "{base_url}", api_key: k, max_parallel_requests: 1}}
+  - model_name: chatty
+    litellm_params: {{model: openai/comments-later, api_base: "{base_url}", api_key: k, between_tokens_timeout: 0.3}}
 litellm_settings: {{callbacks: [hooks.hooks, hooks.streams, hooks.guard]}}
 general_settings: {{master_key: sk-1234}}
 """
@@ -212,3 +216,15 @@ def test_a_caller_who_hangs_up_while_the_judges_ponder_takes_his_stream_along(
             return caller.recv(4096).split()[1] == b"200"
 
     assert wait_until(free, 30)
+
+
+def test_comments_are_no_events_where_hooks_see_the_stream(gateway: Gateway) -> None:
+    body = {"model": "chatty", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    headers = {"Authorization": f"Bearer {gateway.key}"}
+    said = bytearray()
+    began = monotonic()
+    with httpx.stream("POST", gateway.origin + "/v1/chat/completions", json=body, headers=headers, timeout=30) as got:
+        for piece in got.iter_bytes():
+            said += piece
+            assert monotonic() < began + 20, "it goes on for ever"
+    assert b"timeout_error" in said

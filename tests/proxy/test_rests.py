@@ -79,3 +79,26 @@ def test_without_redis_each_finds_out_for_itself_and_with_it_again_all_hear(redi
             await rests.aclose()
 
     asyncio.run(run())
+
+
+def test_a_rest_that_a_check_has_ended_stays_ended(redis: RedisServer) -> None:
+    async def run() -> None:
+        health, another = Health(), Health()
+        one = health.of("a")
+        sharing = [Rests(Redis(parse(redis.url)), each) for each in (health, another)]
+        one.rest(monotonic(), 60.0)
+        another.of("a")
+        await resting(another, {"a"})
+        one.recovered()
+        for _ in range(3):
+            await sharing[0].exchange()
+            assert not health.resting(monotonic())
+        fresh = Health()
+        fresh.of("a")
+        sharing.append(Rests(Redis(parse(redis.url)), fresh))
+        await sharing[-1].exchange()
+        assert not fresh.resting(monotonic())
+        for rests in sharing:
+            await rests.aclose()
+
+    asyncio.run(run())

@@ -1,5 +1,6 @@
 """Who is preferred, for how long, and what makes two prompts the same."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import strategies as st
 
 from litellm.catalog import prompt_caches
 from litellm.router.affinity import PREFIX, Affinity, Bond, Key, Preferring, prefix
-from litellm.router.deployments import Deployment
+from litellm.router.deployments import Deployment, Deployments
 from litellm.router.health import State
-from litellm.router.plan import choose
+from litellm.router.plan import MANY, choose
 from litellm.router.strategies import simple_shuffle
 from litellm.types.calls import Target
 
@@ -31,6 +32,15 @@ def test_whoever_served_is_chosen_whatever_is_drawn(draw: float) -> None:
     assert chosen(bond, 59.0, draw) is GROUP[1]
     assert bond.over(simple_shuffle, "another", 0.0) is simple_shuffle
     assert bond.over(simple_shuffle, "m", 60.0) is simple_shuffle
+
+
+def test_of_a_large_group_too() -> None:
+    bond = Bond(Affinity(), (SESSION,))
+    large = [replace(GROUP[0], id=str(number)) for number in range(3 * MANY)]
+    group = Deployments(large).group("m")
+    bond.served("m", group[0], 0.0)
+    drawn = {choose(group, bond.over(simple_shuffle, "m", 1.0), 1.0, draw / 10) for draw in range(10)}
+    assert drawn == {group[0]}
 
 
 def test_a_prefix_lasts_as_long_as_the_providers_cache() -> None:

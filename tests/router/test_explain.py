@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm import exceptions as e
-from litellm.router.deployments import Deployment
+from litellm.router.deployments import Deployment, Deployments
 from litellm.router.explain import CHOSEN, FAILED, SKIPPED, Trace, explain
 from litellm.router.health import State
-from litellm.router.plan import candidates, choose
+from litellm.router.plan import RetryPolicy, Routing, candidates, choose
+from litellm.router.router import Router
 from litellm.router.strategies import STRATEGIES
-from litellm.types.calls import Target
+from litellm.types.calls import Ask, Call, Target
 
 NOW = 1000.0
 TARGET = Target("openai", "m", "http://host/v1?key=hidden", "k")
@@ -108,3 +109,27 @@ def test_a_trace_tells_steps_attempts_and_who_served_and_addresses_to_admins_onl
     assert "http://host" not in str(view)
     trace.admin = True
     assert "http://host/v1'" in str(trace.view()) and "hidden" not in str(trace.view())
+
+
+def test_after_a_pause_it_is_explained_by_how_things_stand_then() -> None:
+    now, trace = [NOW], Trace()
+
+    class Engine:
+        async def send(self, call: Call) -> str:
+            if now[0] > NOW:
+                return "answer"
+            raise e.ServiceUnavailableError("no", "openai", "m")
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    one, two = (Deployment(id, "m", TARGET, state=State()) for id in "ab")
+    assert two.state is not None
+    two.state.rest(NOW, 0.1)  # over before the pause is: then it is tried
+    router = Router(
+        Deployments([one, two]), Engine(), RetryPolicy(1), None, Routing(),  # type: ignore[arg-type]
+        clock=lambda: now[0], sleep=sleep,
+    )  # fmt: skip
+    served = asyncio.run(router.send(Ask("chat", "m", {}, trace=trace), router.deployments.group("m")))
+    rows = {row["model_id"]: row["verdict"] for row in trace.view()["steps"][1]["candidates"]}
+    assert served.deployment is two and rows["b"] == CHOSEN

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from litellm import exceptions as e
 from litellm.router.deployments import Deployment
+from litellm.router.explain import explain
 from litellm.router.health import LONGEST_REST, Cooldowns, Health, State, failed
 from litellm.router.plan import choose, wait
 from litellm.router.strategies import STRATEGIES, simple_shuffle
@@ -158,6 +159,19 @@ def test_while_nobody_else_can_serve_a_probe_is_not_alone() -> None:
     state_of(one).begin(5.0)
     state_of(two).begin(5.0)
     assert choose((one, two), simple_shuffle, 5.0, 0.5) in (one, two)
+
+
+@pytest.mark.parametrize(("rpm", "tpm"), [(0, None), (None, 0)])
+def test_of_a_limit_of_none_not_even_the_first_call_is_taken(rpm: float | None, tpm: float | None) -> None:
+    state = State()
+    state.limit(None, rpm, tpm)
+    one = Deployment("a", "m", TARGET, state=state)
+    assert choose([one], simple_shuffle, 1e6, 0.0) is None
+    assert state.free(1e6) == 0
+    [row] = explain([one], simple_shuffle, 1e6, None)
+    assert row["why"] == "takes no calls: its rpm or tpm is 0"
+    state.limit(None, 1, None)
+    assert choose([one], simple_shuffle, 1e6, 0.0) is one
 
 
 def test_limits_are_kept() -> None:

@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from litellm import exceptions as e
+from litellm.engine.streams import EventStream
 from litellm.router.deployments import Deployment, Deployments
+from litellm.router.explain import Trace
 from litellm.router.health import Health, State
 from litellm.router.hedge import HedgePolicy
+from litellm.router.hedging import Hedging
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.router import Router
 from litellm.types.calls import Ask, Call, Target
@@ -143,3 +146,48 @@ def test_a_task_that_never_ran_gives_its_slot_back() -> None:
 
     asyncio.run(main())
     assert [state.inflight for state in states] == [0, 0]
+
+
+def test_an_explanation_has_a_step_for_each_of_two_attempts() -> None:
+    engine = Engine(a=0.3, b=30.0)
+    router, _ = made(engine)
+    trace = Trace()
+
+    async def main() -> None:
+        await known(router, engine)
+        await router.send(Ask("chat", "m", {}, trace=trace), router.deployments.group("m"))
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    view = trace.view()
+    assert engine.asked == ["a", "b"] and view["served_by"] == "a"
+    assert [(step["attempt"]["model_id"], step["attempt"]["status"]) for step in view["steps"]] == [
+        ("a", 200),
+        ("b", None),
+    ]
+
+
+def test_an_answer_that_comes_as_its_caller_hangs_up_is_discarded() -> None:
+    closed: list[str] = []
+
+    class Stream(EventStream):
+        def __init__(self) -> None:
+            self.on_close = None
+
+        def close(self) -> None:
+            closed.append("closed")
+
+    async def main() -> None:
+        answer: asyncio.Future[EventStream] = asyncio.get_running_loop().create_future()
+        chosen = Deployment("a", "m", Target("openai", "a", "http://a/v1", "k"))
+        ask = Ask("chat", "m", {}, stream=True)
+        call = asyncio.ensure_future(Hedging(EAGER).first(ask, chosen, lambda _: answer, lambda: None))
+        await asyncio.sleep(0)
+        answer.set_result(Stream())
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert closed == ["closed"]

@@ -515,3 +515,26 @@ def test_a_stream_holds_its_slot_until_it_ends_or_is_dropped(make: Make, upstrea
     assert upstream.wait(lambda: upstream.requests[0].disconnected)
     state = router._routed.deployments.all[0].state  # pyright: ignore[reportPrivateUsage]
     assert state is not None and wait_until(lambda: state.inflight == 0)
+
+
+def test_a_stream_that_is_kept_in_the_cache_holds_its_slot_until_it_ends(make: Make, upstream: UpstreamThread):
+    litellm.enable_cache()
+    try:
+        router = make(("m", "ok", {"max_parallel_requests": 1}))
+        state = router._routed.deployments.all[0].state  # pyright: ignore[reportPrivateUsage]
+        assert state is not None
+        stream = router.completion("m", HI, stream=True, stream_options={"include_usage": True})
+        next(stream)
+        assert state.inflight == 1
+        list(stream)
+        assert wait_until(lambda: state.inflight == 0 and state.tokens > 0)
+    finally:
+        litellm.disable_cache()
+
+
+def test_a_stream_that_breaks_is_its_deployments_failure(make: Make, upstream: UpstreamThread):
+    router = make(("m", "reset-mid-body", {"order": 1}), ("m", "ok", {"order": 2}))
+    with pytest.raises(litellm.APIConnectionError):
+        list(router.completion("m", HI, stream=True))
+    states = [one.state for one in router._routed.deployments.all]  # pyright: ignore[reportPrivateUsage]
+    assert [state and state.failed for state in states] == [1, 0]

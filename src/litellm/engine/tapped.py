@@ -1,7 +1,7 @@
 """A stream whose bytes are listened to on their way to its taker."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,6 +27,26 @@ class Tapped(EventStream, ABC):
 
     @abstractmethod
     def heard(self, data: bytes) -> None: ...
+
+    @property
+    def on_close(self) -> Callable[[], None] | None:
+        return self._inner.on_close
+
+    @on_close.setter
+    def on_close(  # pyright: ignore[reportIncompatibleVariableOverride]  # kept by the stream within
+        self, called: Callable[[], None] | None
+    ) -> None:
+        self._inner.on_close = called
+
+    @property
+    def on_broke(self) -> Callable[[e.LiteLLMError], None] | None:
+        return self._inner.on_broke
+
+    @on_broke.setter
+    def on_broke(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, called: Callable[[e.LiteLLMError], None] | None
+    ) -> None:
+        self._inner.on_broke = called
 
     def relay(self, sink: Sink) -> None:
         self._outer = sink

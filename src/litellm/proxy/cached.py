@@ -7,7 +7,8 @@ the same code. The cache is the process's and outlives a reload that does not ch
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -192,12 +193,14 @@ class CachedRouter:
         key = self._key(ask, group)
         if key is None:
             return await self._router.send(ask, group, num_retries)
-        found = await self._found(key)
+        with self._unsent():
+            found = await self._found(key)
         if found is None and self._cache.settings.single_flight and not (self._said.no_cache or self._said.no_store):
             flight = self._cache.flights.get(key)
             if flight is None:
                 return await self._lead(key, ask, group, num_retries)
-            await asyncio.wait((flight,), timeout=WAIT_SECONDS)
+            with self._unsent():
+                await asyncio.wait((flight,), timeout=WAIT_SECONDS)
             led = flight.result() if flight.done() else None
             found = None if led is None else orjson.loads(led)
         if found is not None:
@@ -234,7 +237,8 @@ class CachedRouter:
         key = self._key(ask, group)
         if key is None:
             return await self._router.stream(ask, group, num_retries)
-        found = await self._found(key)
+        with self._unsent():
+            found = await self._found(key)
         if found is not None:
             return await self._played(ask, found, self._hit(key, group))
         return await self._open(key, ask, group, num_retries)
@@ -267,6 +271,16 @@ class CachedRouter:
 
     async def _found(self, key: str) -> Json | None:
         return None if self._said.no_cache else await self._cache.find(key, self._said.max_age)
+
+    @contextmanager
+    def _unsent(self) -> Generator[None]:
+        """Nothing has been sent yet: who hangs up here owes nothing."""
+        charge = self._exchange.charge
+        if charge is not None:
+            charge.waiting = True
+        yield
+        if charge is not None:  # not after a cancellation: then it has been waiting to its end
+            charge.waiting = False
 
     def _missed(self, group: Group) -> None:
         if not self._said.no_cache:

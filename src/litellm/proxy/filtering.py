@@ -81,25 +81,28 @@ class FilteredRelay:
 
     async def _chunks(self) -> AsyncIterator[Any]:
         """The stream's chunks. Raises what it broke off with."""
-        decoder, made = SSEDecoder(), self._passage.chunk
-        while (data := await self._next()) is not None:
+        decoder, made, clock = SSEDecoder(), self._passage.chunk, asyncio.get_running_loop().time
+        since = clock()
+        while (data := await self._next(since)) is not None:
             for event in decoder.feed(data):
                 if event.data and event.data != b"[DONE]":
                     yield made(orjson.loads(event.data))
+                since = clock()  # not before: a hook, or a caller, who is slow is not the upstream's fault
         if self._failure is not None:
             raise self._failure
 
-    async def _next(self) -> bytes | None:
-        """The next packet; None at the end. While none comes, comments keep the line open."""
-        since = asyncio.get_running_loop().time()
+    async def _next(self, since: float) -> bytes | None:
+        """The next packet; None at the end. While none comes, comments keep the line open. Raises Timeout if the last
+        event, of `since`, is too long ago: an upstream's own comments are no events."""
+        clock = asyncio.get_running_loop().time
         while True:
+            overdue = self._stream.overdue(clock() - since) if self._arrived.empty() else None
+            if overdue is not None:
+                raise overdue
             try:
                 async with asyncio.timeout(min(self._silence, self._stream.patience)):
                     data = await self._arrived.get()
             except TimeoutError:
-                overdue = self._stream.overdue(asyncio.get_running_loop().time() - since)
-                if overdue is not None:
-                    raise overdue from None
                 await self._write(KEEPALIVE)
                 continue
             if self._arrived.empty() and not self._ended:

@@ -252,8 +252,10 @@ class Charge:
         row.api_base = deployment.address
 
     def answered(self, usage: Json | None, made: cost.Cost | None) -> Settling:
-        """The answer is complete. Without usage the estimate of its prompt stands."""
+        """The answer is complete. Without usage the estimate of its prompt stands, but for one from the cache."""
         if usage is None:
+            if self.row.cache_hit:
+                self.row.spend = 0
             return self._end("success", None, self.row.completion_tokens)
         _report(self.row, usage, made)
         return self._close("success", None, "reported")

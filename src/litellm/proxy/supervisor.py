@@ -110,6 +110,7 @@ class _Supervisor:
         self.folder = Path(tempfile.mkdtemp(prefix="litellm-"))
         self.selector = selectors.DefaultSelector()
         self.generation = 0
+        self.admin: int | None = None
         self.reload_by = float("inf")
         self.stopping = False
         self.code = 0
@@ -271,9 +272,11 @@ class _Supervisor:
             for member in seat.members()
         ]
         serving = [seat.serving.process.pid for seat in self.seats if seat.serving is not None]
+        if self.admin not in serving:  # it stays with whom has it, who may be in the middle of a job
+            self.admin = serving[0] if serving else None
         for seat in self.seats:
             for member in seat.members():
-                member.line.say(fleet=fleet, admin=serving[0] if serving else None)
+                member.line.say(fleet=fleet, admin=self.admin)
 
     # --- what the operator wants
 

@@ -127,6 +127,8 @@ def _why(one: Deployment, now: float, found: Sequence[Deployment]) -> str:
     if state is not None and state.resting_until > now:
         return f"resting for another {state.resting_until - now:.1f} s"
     if state is not None and state.open_at > now:
+        if state.closed:
+            return "takes no calls: its rpm or tpm is 0"
         if not isfinite(state.open_at):
             return f"full: {state.inflight} of {state.parallel} calls in flight"
         return f"its rpm or tpm is used up for another {state.open_at - now:.1f} s"

@@ -85,7 +85,8 @@ class State:
         self.tpm: float | None = None
         self.inflight = 0
         self.open_at = 0.0
-        """When it takes calls again: it does if this is past. Infinite while all its parallel calls are in use."""
+        """When it takes calls again: it does if this is past. Infinite while all its parallel calls are in use, or
+        if it takes none."""
         self.resting_until = 0.0
         self.strikes = 0
         """Rests in a row without an answer since. More than none, and not resting: half-open."""
@@ -102,7 +103,7 @@ class State:
         """What its `rpm` and `tpm` are held against, if it has any."""
         self.second = 0  # of the last call that began
         self.tell: Callable[[float], None] | None = None
-        """Told of each rest that begins here, and its seconds; of one that ends before its time, none."""
+        """Told of each rest that begins here, and its seconds; of one that ends before its time, 0."""
         self.queues: Queues | None = None
         """Its group's, if calls wait there for a deployment that takes them."""
         self.hedging: Hedging | None = None
@@ -178,6 +179,11 @@ class State:
             free = min(free, ceil(self.rpm) - self.window.requests)
         return max(1, free)
 
+    @property
+    def closed(self) -> bool:
+        """It is never to be called."""
+        return (self.rpm is not None and self.rpm <= 0) or (self.tpm is not None and self.tpm <= 0)
+
     def _freed(self) -> None:
         if self.queues is not None:
             self.queues.freed()
@@ -232,7 +238,7 @@ class State:
                 if limit is not None:
                     free_in = self.window.free_in(kind, ceil(limit) - 1, self.second)
                     at = max(at, float(self.second + free_in) if free_in else 0.0)
-        if self.parallel is not None and self.inflight >= self.parallel:
+        if (self.parallel is not None and self.inflight >= self.parallel) or self.closed:
             at = inf
         self.open_at = at
 
@@ -270,7 +276,7 @@ class Health:
             state.forget()
 
     def share(self, tell: Callable[[str, float], None]) -> None:
-        """`tell` hears of each rest from now on: deployment, seconds; none if the rest has ended."""
+        """`tell` hears of each rest from now on: deployment, seconds; 0 for one that ends before its time."""
         self._tell = tell
         for id, state in self._states.items():
             state.tell = partial(tell, id)

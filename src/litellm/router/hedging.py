@@ -65,11 +65,8 @@ class Hedging:
         self._budget.called()
         after = self.policy.after(seen)
         try:
-            if after is None:
-                result, winner = await begun(chosen), 0
-            else:
-                outcome = await hedged(begun(chosen), second, after, _discard)
-                result, winner = outcome.result, 0 if outcome.winner == "first" else 1
+            outcome = await hedged(begun(chosen), second, after, _discard)
+            result, winner = outcome.result, 0 if outcome.winner == "first" else 1
         except BaseException:
             _tell(ask, asked[1:])  # the caller, or its end, is told of the first
             raise

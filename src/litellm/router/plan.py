@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from litellm.exceptions import LiteLLMError
+from litellm.router.affinity import Preferring
 from litellm.router.deployments import Deployment, Group
 from litellm.router.health import Cooldowns, kind_of
 from litellm.router.strategies import Strategy, simple_shuffle
@@ -69,7 +70,7 @@ class Attempt(NamedTuple):
 
 def choose(group: Sequence[Deployment], strategy: Strategy, now: float, draw: float) -> Deployment | None:
     """Whom to ask of the candidates; None if there are none."""
-    if len(group) > MANY and isinstance(group, Group) and group.alike:
+    if len(group) > MANY and isinstance(group, Group) and group.alike and not isinstance(strategy, Preferring):
         scaled = draw * len(group)
         start = int(scaled)
         some = (*group[start : start + MANY], *group[: max(0, start + MANY - len(group))])

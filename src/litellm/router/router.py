@@ -209,7 +209,8 @@ class Router:
             chosen = step.deployment
             if step.pause:
                 await self._sleep(step.pause)
-                chosen = choose(group, strategy, self._clock(), random())  # it may be full by now, or rest
+                now = self._clock()
+                chosen = choose(group, strategy, now, random())  # it may be full by now, or rest
                 if chosen is None:
                     raise _last(failures, policy)
             if ask.trace is not None:
@@ -259,6 +260,8 @@ class Router:
             """The slot is taken at once, not when the task first runs: somebody else might have it by then."""
             began, state = self._clock(), deployment.state
             held: list[State] = []  # until the task runs
+            if deployment is not chosen and ask.trace is not None:
+                ask.trace.chose([one for one in group if one is not chosen], self.routing.strategy, began, deployment)
             if state is not None:
                 state.begin(began)
                 held.append(state)

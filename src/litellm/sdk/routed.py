@@ -83,6 +83,17 @@ class Opened(EventStream):
         elif called is not None:  # another's wrapper around ours: nobody will say when it has ended
             called()
 
+    @property
+    def on_broke(self) -> Callable[[e.LiteLLMError], None] | None:
+        return self.made.on_broke
+
+    @on_broke.setter
+    def on_broke(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, called: Callable[[e.LiteLLMError], None] | None
+    ) -> None:
+        if hasattr(self.made, "on_broke"):
+            self.made.on_broke = called
+
     def close(self) -> None:
         self.made.close()
 

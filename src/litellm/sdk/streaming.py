@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.sdk import callbacks, portal
 from litellm.sdk.hidden import HiddenParams
@@ -132,6 +133,15 @@ class CustomStreamWrapper:
     @on_close.setter
     def on_close(self, called: Callable[[], None] | None) -> None:
         self._stream.on_close = called
+
+    @property
+    def on_broke(self) -> Callable[[e.LiteLLMError], None] | None:
+        """Called once, in the stream's own loop, with what broke the stream."""
+        return self._stream.on_broke
+
+    @on_broke.setter
+    def on_broke(self, called: Callable[[e.LiteLLMError], None] | None) -> None:
+        self._stream.on_broke = called
 
     def _end(self) -> None:
         self._closed = True
