@@ -255,7 +255,8 @@ def test_tls(tls_upstream: UpstreamThread, tls: TestTls) -> None:
 
 def test_as_a_process() -> None:
     command = [sys.executable, "-m", "support.upstream", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT / "tests", stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT / "tests", stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         base_url = process.stdout.readline().strip()
         assert httpx.post(f"{base_url}/chat/completions", json=ask("ok")).status_code == 200

@@ -282,13 +282,19 @@ def test_a_worker_that_dies_is_replaced_and_its_counts_stay(start_gateway: Start
     with callers(gateway, 12) as asking:
         for caller in asking:
             assert text_of(chat(caller, "one")) == TEXT
+    assert wait_until(lambda: _counted(gateway) == 12), "a call is counted when its last byte is out"
     first, _ = workers(gateway)
     os.kill(first, signal.SIGKILL)
     assert wait_until(lambda: first not in workers(gateway) and len(workers(gateway)) == 2, 30)
     assert wait_until(lambda: _ask(gateway) == 200, 30)
+    assert wait_until(lambda: _counted(gateway) >= 13)
+
+
+def _counted(gateway: Gateway) -> int:
+    """Calls that were answered."""
     text = gateway.get("/metrics")[1].decode()
     found = re.search(r'total_requests_metric_total\{route="/chat/completions",[^}]*status_code="200"\} (\d+)', text)
-    assert found and int(found[1]) >= 13
+    return int(found[1]) if found else 0
 
 
 def workers(gateway: Gateway) -> list[int]:

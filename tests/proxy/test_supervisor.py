@@ -81,8 +81,7 @@ def test_workers_know_their_place(server: Served) -> None:
     assert {(each["index"], each["pid"], each["state"], each["version"]) for each in fleet} == {
         (each["index"], each["pid"], "serving", "1") for each in seen.values()
     }
-    seen = everybody(server, lambda seen: len(seen) == 3 and any(each["admin"] for each in seen.values()))
-    assert [each["index"] for each in seen.values() if each["admin"]] == [0]
+    seen = everybody(server, lambda seen: len(seen) == 3 and sum(each["admin"] for each in seen.values()) == 1)
     assert {each["count"] for each in seen.values()} == {3}
     assert len({each["name"] for each in seen.values()}) == 3
     (folder,) = {each["folder"] for each in seen.values()}
@@ -92,9 +91,9 @@ def test_workers_know_their_place(server: Served) -> None:
 
 
 def test_a_dead_worker_is_replaced_and_the_others_go_on(server: Served) -> None:
-    before = everybody(server, lambda seen: len(seen) == 3)
+    before = everybody(server, lambda seen: len(seen) == 3 and sum(each["admin"] for each in seen.values()) == 1)
     callers = {pid: _on(server, pid) for pid in before}
-    victim = next(pid for pid, each in before.items() if each["index"] == 0)
+    victim = next(pid for pid, each in before.items() if each["admin"])
     os.kill(victim, signal.SIGKILL)
     assert callers[victim].closed()
     for pid, caller in callers.items():
@@ -104,7 +103,7 @@ def test_a_dead_worker_is_replaced_and_the_others_go_on(server: Served) -> None:
     after = everybody(server, lambda seen: len(seen) == 3)
     assert indices(after) == {0, 1, 2}
     assert len(set(after) - set(before)) == 1
-    everybody(server, lambda seen: any(each["admin"] for each in seen.values() if each["pid"] not in before))
+    everybody(server, lambda seen: len(seen) == 3 and sum(each["admin"] for each in seen.values()) == 1)
 
 
 def _on(server: Served, pid: int) -> Caller:

@@ -222,6 +222,53 @@ async def tool_call(exchange: Exchange) -> None:
         await exchange.send(whole(200, to_bytes(bodies.tool_call(exchange.asked))))
 
 
+async def goes_on(exchange: Exchange) -> None:
+    """Streams what is missing of the usual answer, whose beginning is the last message; 400 if that is none."""
+    last = exchange.asked["messages"][-1]
+    whole_text = "".join(bodies.words(bodies.TOKENS))
+    if last["role"] != "assistant" or not whole_text.startswith(last["content"]):
+        await status(exchange, 400)
+        return
+    missing = len(whole_text.removeprefix(last["content"]).split())
+    events = bodies.events("chat", exchange.asked, tokens=bodies.TOKENS)
+    tail = events[1 + bodies.TOKENS - missing :]
+    if bodies.wants_usage(exchange.asked):
+        tail[-1]["usage"] = bodies.usage(missing)
+    for event in tail:
+        event["id"], event["created"] = "chatcmpl-Other", bodies.CREATED + 1
+    await stream(exchange, [*sse([events[0], *tail]), DONE])
+
+
+async def goes_on_spaced(exchange: Exchange) -> None:
+    """Three events whose text ends with a space, then a reset; given a beginning, ` end` with a space of its own."""
+    last = exchange.asked["messages"][-1]
+    events = bodies.events("chat", exchange.asked, tokens=2)
+    if last["role"] == "assistant":
+        assert last["content"] == last["content"].rstrip()
+        events[1]["choices"][0]["delta"]["content"] = " end"
+        await stream(exchange, [*sse([events[0], events[1], events[3]]), DONE])
+        return
+    events[2]["choices"][0]["delta"]["content"] = " said: "
+    await exchange.send(STREAM_HEAD, *(chunk(event) for event in sse(events[:3])))
+    await asyncio.sleep(0.05)
+    exchange.connection.reset()
+
+
+async def tool_call_cut(exchange: Exchange) -> None:
+    """A call of a tool that breaks off within its arguments."""
+    await exchange.send(STREAM_HEAD, *(chunk(event) for event in sse(bodies.tool_call_events(exchange.asked)[:2])))
+    await asyncio.sleep(0.05)
+    exchange.connection.reset()
+
+
+async def mid_event(exchange: Exchange) -> None:
+    """Three events and half of a fourth, then a reset."""
+    events = event_bytes(exchange)
+    await exchange.send(STREAM_HEAD, *(chunk(event) for event in [*events[:3], events[3][:40]]))
+    await asyncio.sleep(0.05)
+    exchange.connection.reset()
+
+
 async def compressed(exchange: Exchange) -> None:
     """Content-Encoding: gzip, for answers and streams."""
     fields = (("content-encoding", "gzip"),)
@@ -550,6 +597,10 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "stream-usage-in-finish": stream_usage_in_finish,
     "stream-no-done": stream_no_done,
     "tool-call": tool_call,
+    "tool-call-cut": tool_call_cut,
+    "goes-on": goes_on,
+    "goes-on-spaced": goes_on_spaced,
+    "reset-mid-event": mid_event,
     "gzip": compressed,
     "big": big,
     "informational": informational,

@@ -72,3 +72,8 @@ def headers_of(error: BaseException) -> list[tuple[str, str]]:
 
 def encoded(error: BaseException) -> bytes:
     return orjson.dumps({"error": body_of(error)}, default=str)
+
+
+def said(error: BaseException) -> str:
+    """As the books have it."""
+    return f"{status_of(error)} {type(error).__name__}"

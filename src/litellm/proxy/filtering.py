@@ -64,7 +64,7 @@ class FilteredRelay:
             error = refusal(raised)
             if isinstance(error, e.LiteLLMError):
                 self._stream.broke(error)
-            await self._last(f"{errors.status_of(error)} {type(error).__name__}")
+            await self._last(errors.said(error))
             await self._write(b"data: %b\n\n" % errors.encoded(error))
         else:
             await self._last(None)

@@ -23,12 +23,12 @@ from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
 from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import Relay
-from litellm.router.deployments import Deployment
 from litellm.router.router import Served
 from litellm.types.calls import Op, as_object
 
 if TYPE_CHECKING:  # there are books only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.books import Books
+    from litellm.proxy.continuing import Continued
     from litellm.proxy.filtering import FilteredRelay
     from litellm.proxy.hooks import Passage
     from litellm.proxy.meter import Charge
@@ -76,10 +76,11 @@ async def serve(
     group, wanted, ours, retries = destination(snapshot, exchange, identity, route.path, read, keys)
     if route.explains:
         return explaining.answer(snapshot, exchange, identity, ask, group)
-    router = snapshot.router
+    router, continuing = snapshot.router, snapshot.continuing
     if books is not None:
         reach = router.reachable(group, ask.fallbacks)
-        exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach)
+        continues = continuing is not None and continuing.takes(ask, group)
+        exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach, continues)
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
     if snapshot.cache is not None:
@@ -87,8 +88,11 @@ async def serve(
     if ask.stream:
         opening = router.stream(ask, group, retries)
         streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
+        told = None
+        if continuing is not None and not exchange.cache_hit and continuing.takes(ask, group):
+            told = continuing.over(exchange, streamed, ask, asked, group, retries, len(raw))
         splicer = _splicer(exchange, asked, read.usage_wanted, streamed)
-        return partial(_stream, exchange, streamed, splicer, snapshot.commit_seconds, metrics)
+        return partial(_stream, exchange, streamed, splicer, told or splicer, snapshot.commit_seconds, metrics)
     sending = router.send(ask, group, retries)
     served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
     await _answer(exchange, served, asked, metrics)
@@ -140,14 +144,20 @@ async def _answer(exchange: Exchange, served: Served[Reply], asked: str, metrics
 
 
 async def _stream(
-    exchange: Exchange, served: Served[EventStream], splicer: Splicer, silence: float, metrics: Metrics
+    exchange: Exchange,
+    served: Served[EventStream],
+    splicer: Splicer,
+    told: "Splicer | Continued",
+    silence: float,
+    metrics: Metrics,
 ) -> None:
+    """`told` knows what whoever is answering has used."""
     stream = served.result
     exchange.upstream_seconds = stream.seconds
     charge, lines, last = exchange.charge, b"", None
     if charge is not None:
         charge.served_by(served.deployment, served.retries)
-        lines, last = charge.lines(), partial(_bill, charge, served.deployment, splicer, stream.seconds)
+        lines, last = charge.lines(), partial(_bill, charge, served, told)
     passage = exchange.passage
     if passage is not None:
         try:
@@ -166,9 +176,9 @@ async def _stream(
             last(CUT_OFF)
         if exchange.kept is not None:
             exchange.kept.ended()
-        if splicer.usage and not exchange.cache_hit:
-            metrics.used(exchange.model, splicer.usage)
-            served.deployment.used(splicer.usage)
+        if told.usage and not exchange.cache_hit:
+            metrics.used(exchange.model, told.usage)
+            served.deployment.used(told.usage)
 
 
 def _filtered(passage: "Passage") -> "Callable[..., FilteredRelay]":
@@ -182,10 +192,10 @@ CUT_OFF: Final = "499 ClientDisconnected"
 
 
 def _bill(
-    charge: "Charge", deployment: Deployment, splicer: Splicer, seconds: float, failure: str | None
+    charge: "Charge", served: Served[EventStream], told: "Splicer | Continued", failure: str | None
 ) -> Awaitable[None] | None:
     """A stream's end: by the usage it reported, else by its prompt's estimate and the events that went by."""
-    usage = splicer.usage
-    made = prices.of_answer(deployment, {}, usage, seconds) if usage else None
-    estimate = prices.estimate(deployment, charge.row.prompt_tokens, splicer.events)
-    return charge.streamed(failure, usage, made, splicer.events, estimate)
+    usage, deployment = told.usage, served.deployment
+    made = prices.of_answer(deployment, {}, usage, served.result.seconds) if usage else None
+    estimate = prices.estimate(deployment, charge.row.prompt_tokens, told.events)
+    return charge.streamed(failure, usage, made, told.events, estimate)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from litellm import exceptions as e
 from litellm.catalog import cost
 from litellm.proxy import prices
-from litellm.proxy.errors import ProxyError
+from litellm.proxy.errors import ProxyError, said
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.limits.base import Crowded, Limiter, Refused, Scope, Standing, Ticket, Unloaded
@@ -76,8 +76,10 @@ class Meter:
         wanted: Wanted,
         size: int,
         reach: Sequence[Deployment] | None = None,
+        continues: bool = False,
     ) -> "Charge":
-        """`size` is the body's, in bytes; `reach` is the group and whatever may answer in its place.
+        """`size` is the body's, in bytes; `reach` is the group and whatever may answer in its place, or go on with an
+        answer that breaks off if the call `continues` then.
 
         Raises ProxyError 429 (a limit), 400 (no bound for strict budgets), 503.
         """
@@ -85,7 +87,7 @@ class Meter:
         scopes = self._scopes(identity, name, ask.model, wanted)
         prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
         if self._strict:
-            worst: Nano | None = _strict_estimate(ask, reach or group, size) * _at_once(reach or group)
+            worst: Nano | None = _strict_estimate(ask, reach or group, size, continues) * _at_once(reach or group)
         else:
             worst = _estimate(group, prompt, answer)
         nano = _storable(worst)
@@ -217,10 +219,17 @@ class Charge:
 
     def attempted(self, deployment: Deployment, error: BaseException | None) -> None:
         """As `types.calls.Account` says. The estimate of the prompt is what it has cost."""
-        if error is not None and not isinstance(error, _BILLED):
-            return
-        attempt = self._beside(deployment)
-        attempt.status, attempt.error = "failure", OVERTAKEN if error is None else _said(error)
+        if error is None or isinstance(error, _BILLED):
+            self.broke_off(deployment, OVERTAKEN if error is None else said(error), None, 0)
+
+    def broke_off(self, deployment: Deployment, failure: str, usage: Json | None, events: int) -> None:
+        """An attempt that does not serve the call any more costs its `usage`, or the estimate of its prompt and of as
+        many tokens as `events` have come."""
+        attempt = self._beside(deployment, events)
+        attempt.status, attempt.error = "failure", failure
+        if usage is not None:
+            _report(attempt, usage, prices.of_answer(deployment, {}, usage, 0.0))
+            attempt.usage_source = "reported"
 
     def embedded(self, deployment: Deployment, usage: Json | None, made: cost.Cost | None) -> None:
         """The call's question was embedded for the cache. Without usage the estimate of the whole prompt stands."""
@@ -230,13 +239,13 @@ class Charge:
             _report(row, usage, made)
             row.usage_source = "reported"
 
-    def _beside(self, deployment: Deployment) -> SpendRow:
-        """A row for what has been asked and did not serve the call, at the price of the prompt."""
+    def _beside(self, deployment: Deployment, events: int = 0) -> SpendRow:
+        """A row for what was asked and did not serve the call, at the price of the prompt and of `events` tokens."""
         row, target = self.row, deployment.target
         beside = replace(
-            row, call_id=f"{row.call_id}#{len(self.further) + 1}", call_type=ATTEMPT, completion_tokens=0,
+            row, call_id=f"{row.call_id}#{len(self.further) + 1}", call_type=ATTEMPT, completion_tokens=events,
             model_id=deployment.id, provider=target.provider, provider_model=target.model, api_base=deployment.address,
-            ended_at=self._meter.clock(), spend=_storable(prices.estimate(deployment, row.prompt_tokens, 0)),
+            ended_at=self._meter.clock(), spend=_storable(prices.estimate(deployment, row.prompt_tokens, events)),
         )  # fmt: skip
         self.further.append(beside)
         return beside
@@ -274,23 +283,23 @@ class Charge:
 
     def failed(self, error: BaseException) -> Settling:
         """The call failed before its answer: what the provider refused, it does not bill."""
-        said = _said(error)
+        failure = said(error)
         if not isinstance(error, _BILLED):
-            return self._unbilled(said)
-        told = next((attempt for attempt in reversed(self.further) if attempt.error == said), None)
+            return self._unbilled(failure)
+        told = next((attempt for attempt in reversed(self.further) if attempt.error == failure), None)
         if told is not None:  # the call's own row is that attempt's
             self.further.remove(told)
-        return self._end("failure", said, 0)
+        return self._end("failure", failure, 0)
 
     def abandoned(self) -> Settling:
         """The caller hung up before there was an answer: the prompt has been read, unless it was not sent yet."""
         return self._unbilled(HUNG_UP) if self.waiting else self._end("failure", HUNG_UP, 0)
 
-    def _unbilled(self, said: str) -> Settling:
+    def _unbilled(self, failure: str) -> Settling:
         row = self.row
         row.prompt_tokens = row.completion_tokens = 0
         row.spend = 0
-        return self._close("failure", said, "none")
+        return self._close("failure", failure, "none")
 
     def _end(self, status: Any, error: str | None, completion: int) -> Settling:
         self.row.completion_tokens = completion
@@ -318,10 +327,6 @@ class Charge:
             if standing is not None:
                 lines.append(_standing(name, standing))
         return b"".join(lines)
-
-
-def _said(error: BaseException) -> str:
-    return f"{getattr(error, 'status_code', None) or 500} {type(error).__name__}"
 
 
 def _report(row: SpendRow, usage: Json, made: cost.Cost | None) -> None:
@@ -394,11 +399,14 @@ def _estimate(group: Sequence[Deployment], prompt: int, answer: int) -> Nano | N
     return max(known, default=None)
 
 
-def _strict_estimate(ask: Ask, group: Sequence[Deployment], size: int) -> Nano:
-    """The most that the call can cost: every byte of the body a token, at the dearest rates there are."""
+def _strict_estimate(ask: Ask, group: Sequence[Deployment], size: int, continues: bool) -> Nano:
+    """The most that the call can cost: every byte of the body a token, at the dearest rates there are.
+
+    If another deployment goes on with it that costs as much again, and the first's answer is read as well.
+    """
     messages = as_list(ask.params.get("messages")) or ()
     prompt = size + BYTES_PER_MESSAGE * len(messages)
-    worst = 0
+    worst = longest = reading = 0
     for deployment in group:
         if deployment.rates is None:
             continue
@@ -414,7 +422,8 @@ def _strict_estimate(ask: Ask, group: Sequence[Deployment], size: int) -> Nano:
                    for kind in ("input_cost_per_", "output_cost_per_")]  # fmt: skip
         dearest[0] = max(dearest[0], *(values.get(name, 0) for name in _WRITTEN))
         worst = max(worst, -(-(prompt * dearest[0] + most * _choices(ask) * dearest[1]) // 1000))
-    return worst
+        longest, reading = max(longest, most), max(reading, dearest[0])
+    return worst * 2 - (-longest * reading // 1000) if continues else worst
 
 
 def _at_once(group: Sequence[Deployment]) -> int:

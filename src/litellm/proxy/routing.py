@@ -124,6 +124,14 @@ def queue_of(config: Config, group: str) -> QueuePolicy | None:
     return None if said is None else QueuePolicy(said.max_size, said.max_wait, said.max_per_tenant)
 
 
+def continued(config: Config) -> tuple[bool, dict[str, bool]]:
+    """Whether streams that break off are continued: those of all groups, and what single ones say of their own."""
+    given = config.router_settings
+    said = {name: group.mid_stream_fallback for name, group in (given.model_groups or {}).items()}
+    groups = {name: how == "continue" for name, how in said.items() if how is not None}
+    return given.mid_stream_fallback == "continue", groups
+
+
 def hedging_of(config: Config, group: str) -> HedgePolicy | None:
     said = _of(config, group).hedging
     if said is None:

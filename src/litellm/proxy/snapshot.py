@@ -25,8 +25,9 @@ from litellm.settings import Settings
 from litellm.types.calls import Json, Target
 from litellm.types.http import Timeouts
 
-if TYPE_CHECKING:  # loaded for a config whose callbacks have hooks
+if TYPE_CHECKING:  # loaded for a config that wants them
     from litellm.proxy.cached import Cache
+    from litellm.proxy.continuing import Continuing
     from litellm.proxy.hooks import Hooks
     from litellm.proxy.idempotency import Once
     from litellm.proxy.sticking import Sticking
@@ -69,6 +70,8 @@ class Snapshot:
     """Knows calls by their Idempotency-Key; made when the first has one."""
     queues: bool = False
     """Calls of some group wait where its deployments are full."""
+    continuing: "Continuing | None" = None
+    """Goes on elsewhere with streams that break off, if those of any group are."""
 
 
 def build(
@@ -80,9 +83,10 @@ def build(
     served, left_out = _served(config, _settings(config), environ, stock.over(config.credential_list))
     deployments = Deployments([deployment for _, deployment in served])
     commit_seconds = first(general.stream_commit_seconds, DEFAULT_COMMIT_SECONDS)
+    router = _router(config, deployments, engine, commit_seconds)
     return Snapshot(
         config=config,
-        router=_router(config, deployments, engine, commit_seconds),
+        router=router,
         auth=Auth(
             general.master_key.get_secret_value() if general.master_key else None, general.litellm_key_header_name
         ),
@@ -99,6 +103,7 @@ def build(
         hidden=routing.hidden_of(config),
         queues=given.queue is not None or any(group.queue for group in (given.model_groups or {}).values()),
         any_tag=given.tag_filtering_match_any is not False if given.enable_tag_filtering else None,
+        continuing=_continuing(config, router),
     )
 
 
@@ -164,6 +169,15 @@ def _router(config: Config, deployments: Deployments, engine: Engine, commit_sec
     from litellm.router.told import ToldRouter
 
     return ToldRouter(deployments, engine, policy, commit_seconds, telling, how, others)
+
+
+def _continuing(config: Config, router: Router) -> "Continuing | None":
+    everywhere, groups = routing.continued(config)
+    if not (everywhere or any(groups.values())) or router.fallbacks.most == 0:
+        return None
+    from litellm.proxy.continuing import Continuing
+
+    return Continuing(router, everywhere, groups)
 
 
 def _callbacks() -> ModuleType:

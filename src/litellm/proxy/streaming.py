@@ -108,7 +108,7 @@ class Relay:
     def _fail(self, error: e.LiteLLMError) -> None:
         """A failure after the status line is an error event, never a silent end."""
         self._stream.broke(error)
-        self._last_comes(f"{errors.status_of(error)} {type(error).__name__}")
+        self._last_comes(errors.said(error))
         self._write(b"data: %b\n\n" % errors.encoded(error))
         self._finish()
 

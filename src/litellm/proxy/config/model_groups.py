@@ -1,6 +1,6 @@
 """What `router_settings` says for all model groups, and `router_settings.model_groups` for single ones."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -8,6 +8,9 @@ from litellm.proxy.config.kinds import Amount, Count, Positive
 from litellm.proxy.config.section import Section
 
 LONGEST_WAIT: Final = 30.0  # seconds
+
+MidStream = Literal["continue", "error"]
+"""What follows when a stream breaks off."""
 
 
 class Strict(Section):
@@ -61,3 +64,4 @@ class GroupSettings(PhaseTimeouts):
     total_timeout: Positive | None = Field(default=None, description="As in `router_settings`, for this model.")
     queue: QueueSettings | None = Field(default=None, description="As in `router_settings`, for this model.")
     hedging: HedgingSettings | None = Field(default=None, description="A second attempt where the first is slow.")
+    mid_stream_fallback: MidStream | None = Field(default=None, description="As in `router_settings`, for this model.")

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from litellm.proxy.config.kinds import Amount, Count, Positive, Secret, Text, names_of
-from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts, QueueSettings
+from litellm.proxy.config.model_groups import GroupSettings, MidStream, PhaseTimeouts, QueueSettings
 from litellm.proxy.config.section import Section
 from litellm.router.rules import fallback_lists
 from litellm.router.strategies import STRATEGIES
@@ -110,6 +110,11 @@ class RouterSettings(PhaseTimeouts):
         default=None, description="Models to turn to if any model fails, after its own fallbacks."
     )
     max_fallbacks: Count | None = Field(default=None, description="Models to turn to at most. Default: 5.")
+    mid_stream_fallback: MidStream | None = Field(
+        default=None,
+        description="A chat stream that breaks off: `error` (default) tells the caller so, `continue` asks another "
+        "deployment with `supports_assistant_prefill` to go on with it.",
+    )
     model_group_alias: dict[str, str | Alias] | None = Field(
         default=None, description="Other names of models: `alias: model`, or `alias: {model: ..., hidden: true}`."
     )
@@ -136,8 +141,9 @@ class RouterSettings(PhaseTimeouts):
     model_groups: dict[str, GroupSettings] | None = Field(
         default=None,
         description="For single models, in the place of what is said here: `queue`, `total_timeout`, "
-        "`connect_timeout`, `first_token_timeout`, `between_tokens_timeout`; and `hedging` (`percentile` 95, "
-        "`max_share` 0.05, `min_seconds` 0, `min_samples` 20): a second deployment is asked where the first is slow.",
+        "`connect_timeout`, `first_token_timeout`, `between_tokens_timeout`, `mid_stream_fallback`; and `hedging` "
+        "(`percentile` 95, `max_share` 0.05, `min_seconds` 0, `min_samples` 20): a second deployment is asked where "
+        "the first is slow.",
     )
     enable_tag_filtering: bool | None = Field(
         default=None, description="A request with tags goes to deployments with these tags only."

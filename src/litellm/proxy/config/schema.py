@@ -230,6 +230,11 @@ class ModelInfo(Section):
         default=None, description="Names that stand for this model, and others of the group, in a key's `models`."
     )
     base_model: str | None = Field(default=None, description="The model that a deployment's own name stands for.")
+    supports_assistant_prefill: bool | None = Field(
+        default=None,
+        description="It goes on with a last message of the assistant's, as `mid_stream_fallback: continue` asks it to. "
+        "Default: what the catalog knows of the model (today it says so of none).",
+    )
     max_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     max_input_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     max_output_tokens: Count | None = Field(default=None, description="For `/model/info`.")
