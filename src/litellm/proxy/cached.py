@@ -7,7 +7,7 @@ the same code. The cache is the process's and outlives a reload that does not ch
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -242,7 +242,7 @@ class CachedRouter:
         return None if self._said.no_cache else await self._cache.find(key, self._said.max_age)
 
     @contextmanager
-    def _unsent(self) -> Iterator[None]:
+    def _unsent(self) -> Generator[None]:
         """Nothing has been sent yet: who hangs up here owes nothing."""
         charge = self._exchange.charge
         if charge is not None:

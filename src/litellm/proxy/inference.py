@@ -30,9 +30,9 @@ from litellm.types.calls import Op, as_object
 
 if TYPE_CHECKING:  # there are books only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.books import Books
+    from litellm.proxy.charge import Charge
     from litellm.proxy.filtering import FilteredRelay
     from litellm.proxy.hooks import Passage
-    from litellm.proxy.meter import Charge
 
 Streaming = Callable[[], Awaitable[None]]
 

@@ -33,8 +33,8 @@ local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for at = 2, #found, 2 do found[at] = tonumber(found[at]) - now end
 return found
 """)
-"""ARGV: deployment, milliseconds (0: it rests no longer), and so on. All that rest now: deployment, milliseconds that are
-left."""
+"""ARGV: deployment, milliseconds (0: it rests no longer), and so on. All that rest now: deployment, milliseconds that
+are left."""
 
 _log: Final = logging.getLogger("litellm.proxy")
 
