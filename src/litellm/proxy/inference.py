@@ -71,7 +71,7 @@ async def serve(
     ask, asked = read.ask, read.ask.model
     group, wanted, ours, retries = destination(snapshot, exchange, identity, route.path, read, keys)
     if route.explains:
-        return explaining.answer(snapshot, exchange, identity, ask, group)
+        return explaining.answer(snapshot, exchange, ask, group)
     router = snapshot.router
     if books is not None:
         reach = router.reachable(group, ask.fallbacks)
