@@ -123,10 +123,12 @@ def test_without_a_call(gateway: Gateway, shared_upstream: UpstreamThread) -> No
     assert len(shared_upstream.requests) == before
 
 
-def test_a_key_sees_its_own_groups_and_no_address(gateway: Gateway, shared_upstream: UpstreamThread) -> None:
+def test_a_key_sees_the_groups_that_serve_it_and_no_address(gateway: Gateway, shared_upstream: UpstreamThread) -> None:
     key = limited_key(gateway, "dead")
     answer = post(gateway, "/router/explain", "dead", key=key)
-    assert answer.json()["fallbacks"] == []
+    # The config's fallbacks serve a key that may not call them itself: so a call does, and so it is explained.
+    assert [step["model_group"] for step in answer.json()["fallbacks"]] == ["pair"]
+    assert told(call(gateway, "dead", key=key))["served_by"] == "good"
     assert post(gateway, "/router/explain", "pair", key=key).status_code == 403
     for text in (answer.text, call(gateway, "dead", key=key).headers["x-litellm-explain"]):
         assert shared_upstream.base_url not in text and "api_base" not in text

@@ -40,13 +40,13 @@ async def race(first: Awaitable[str], second: Callable[[], Awaitable[str] | None
 @pytest.mark.parametrize(
     ("one", "two", "expected"),
     [
-        ((0.5, "a"), (0, "b"), Hedged("a", "first", False)),
-        ((3, "a"), (0.5, "b"), Hedged("b", "second", True)),
-        ((2, "a"), (5, "b"), Hedged("a", "first", True)),
-        ((3, "a"), (0.5, "!b"), Hedged("a", "first", True)),
-        ((2, "!a"), (5, "b"), Hedged("b", "second", True)),
-        ((2, "a"), (1, "b"), Hedged("a", "first", True)),
-        ((3, "a"), None, Hedged("a", "first", False)),
+        ((0.5, "a"), (0, "b"), Hedged("a", "first")),
+        ((3, "a"), (0.5, "b"), Hedged("b", "second")),
+        ((2, "a"), (5, "b"), Hedged("a", "first")),
+        ((3, "a"), (0.5, "!b"), Hedged("a", "first")),
+        ((2, "!a"), (5, "b"), Hedged("b", "second")),
+        ((2, "a"), (1, "b"), Hedged("a", "first")),
+        ((3, "a"), None, Hedged("a", "first")),
     ],
 )
 def test_the_first_success_wins(one: tuple[float, str], two: tuple[float, str] | None, expected: Hedged[str]) -> None:
@@ -56,7 +56,7 @@ def test_the_first_success_wins(one: tuple[float, str], two: tuple[float, str] |
 
 
 def test_a_loser_that_answers_all_the_same_is_discarded() -> None:
-    assert run(race(attempt(9, "~a"), lambda: attempt(1, "b"))) == (Hedged("b", "second", True), ["~a"])
+    assert run(race(attempt(9, "~a"), lambda: attempt(1, "b"))) == (Hedged("b", "second"), ["~a"])
 
 
 @pytest.mark.parametrize(("one", "two"), [((2, "!a"), (3, "!b")), ((4, "!a"), (1, "!b")), ((0.5, "!a"), (0, "b"))])

@@ -7,6 +7,7 @@ import pytest
 from litellm.router.health import Health, State
 from litellm.router.queue import WaitedTooLong
 from litellm.router.waiting import QueuePolicy, Queues
+from support import virtual_time
 
 POLICY = QueuePolicy(10, 30.0)
 
@@ -105,6 +106,26 @@ def test_a_minute_that_is_over_makes_room() -> None:
         assert asyncio.get_running_loop().time() >= now + 0.1
 
     asyncio.run(main())
+
+
+def test_the_next_comes_when_the_window_lets_it_though_no_call_has_ended() -> None:
+    async def main() -> list[float]:
+        clock = asyncio.get_running_loop().time
+        queues, state, began = Queues(clock), State(), clock()
+        queues.policy = QueuePolicy(10, 300.0)
+        state.queues = queues
+        state.limit(None, 2, None)
+
+        async def call() -> float:
+            assert await slot(queues, (state,)) is state
+            return clock() - began
+
+        await call()
+        await asyncio.sleep(5)
+        await call()
+        return await asyncio.gather(call(), call())
+
+    assert virtual_time.run(main()) == [pytest.approx(61, abs=1.5), pytest.approx(66, abs=1.5)]
 
 
 def test_of_those_who_wait_one_tries_a_deployment_whose_rest_is_over() -> None:

@@ -26,7 +26,7 @@ from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json
 
 if TYPE_CHECKING:  # there is a charge only if there is a store
-    from litellm.proxy.meter import Charge
+    from litellm.proxy.charge import Charge
 
 MAX_KEPT: Final = 4 * 1024 * 1024
 """Bytes of events: a stream that has sent more is not continued."""

@@ -17,9 +17,9 @@ from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import MASTER, Identity
 
 if TYPE_CHECKING:  # there is a charge only if there is a store, a passage only if callbacks have hooks
+    from litellm.proxy.charge import Charge
     from litellm.proxy.hooks import Passage
     from litellm.proxy.idempotency import Recording
-    from litellm.proxy.meter import Charge
     from litellm.proxy.regions import Bound
     from litellm.proxy.spend.prompts import Kept
     from litellm.router.explain import Trace

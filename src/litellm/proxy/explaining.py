@@ -15,7 +15,6 @@ import orjson
 
 from litellm.proxy import headers
 from litellm.proxy.exchange import Exchange
-from litellm.proxy.keys.identity import Identity
 from litellm.proxy.snapshot import Snapshot
 from litellm.router.deployments import Deployment
 from litellm.router.explain import SKIPPED, Trace
@@ -65,8 +64,9 @@ def log(exchange: Exchange) -> None:
     _log.log(level, "call %s: %d, explained: %s", exchange.call_id, exchange.status, _dumped(trace.view()))
 
 
-def answer(snapshot: Snapshot, exchange: Exchange, identity: Identity, ask: Ask, group: tuple[Deployment, ...]) -> None:
-    """What would happen to a call now: the choice in its group, and in each that it could fall back to and may use."""
+def answer(snapshot: Snapshot, exchange: Exchange, ask: Ask, group: tuple[Deployment, ...]) -> None:
+    """What would happen to a call now: the choice in its group, and in each that it could fall back to. (Those that the
+    config names are open to whoever may call the group.)"""
     router, trace, now = snapshot.router, exchange.trace or Trace(), monotonic()
     strategy = router.routing.strategy
 
@@ -77,7 +77,7 @@ def answer(snapshot: Snapshot, exchange: Exchange, identity: Identity, ask: Ask,
     chose(ask.model, group)
     for name in router.fallbacks.reachable(group[0].model_name, ask.fallbacks):
         other = router.deployments.group(name)
-        if not other or identity.access.refusing(name) is not None:
+        if not other:
             continue
         fitting = ask.fit(other) if ask.fit is not None else other
         trace.filtered(other, fitting, "not for this caller's tags, or for what it brings along")

@@ -28,10 +28,10 @@ from litellm.types.calls import Op, as_object
 
 if TYPE_CHECKING:  # there are books only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.books import Books
+    from litellm.proxy.charge import Charge
     from litellm.proxy.continuing import Continued
     from litellm.proxy.filtering import FilteredRelay
     from litellm.proxy.hooks import Passage
-    from litellm.proxy.meter import Charge
 
 Streaming = Callable[[], Awaitable[None]]
 Unknown = Callable[
@@ -75,7 +75,7 @@ async def serve(
     ask, asked = read.ask, read.ask.model
     group, wanted, ours, retries = destination(snapshot, exchange, identity, route.path, read, keys)
     if route.explains:
-        return explaining.answer(snapshot, exchange, identity, ask, group)
+        return explaining.answer(snapshot, exchange, ask, group)
     router, continuing = snapshot.router, snapshot.continuing
     if books is not None:
         reach = router.reachable(group, ask.fallbacks)

@@ -128,6 +128,8 @@ class State:
             self.window.move(self.second)
             self.window.add(self.second, 0)
             self._weigh()
+            if self.queues is not None and self.open_at > now:
+                self.queues.filled()
         elif self.parallel is not None:
             self._weigh()
 

@@ -92,11 +92,10 @@ class HedgeBudget:
 
 @dataclass(frozen=True, slots=True)
 class Hedged(Generic[T]):
-    """What came back, from which attempt, and whether there were two (then both are paid for)."""
+    """What came back, and from which attempt."""
 
     result: T
     winner: Literal["first", "second"]
-    hedged: bool
 
 
 async def hedged(
@@ -122,7 +121,7 @@ async def hedged(
         elif not one.done():
             await asyncio.wait((one,))
         winner = other if other is not None and _succeeded(other) and not _succeeded(one) else one
-        return Hedged(winner.result(), "first" if winner is one else "second", other is not None)
+        return Hedged(winner.result(), "first" if winner is one else "second")
     finally:
         if one is not winner:
             _drop(one, discard)

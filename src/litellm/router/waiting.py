@@ -95,6 +95,12 @@ class Queues:
         for line in list(self._lines.values()):
             line.pump()
 
+    def filled(self) -> None:
+        """A deployment takes no more for now: whoever waits comes again when it does, whether or not a call has ended
+        by then."""
+        for line in self._lines.values():
+            line.arm()
+
 
 class _Line:
     __slots__ = ("_clock", "_states", "_timer", "queue")

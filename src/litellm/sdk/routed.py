@@ -15,6 +15,7 @@ from uuid import uuid4
 from litellm import exceptions as e
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
+from litellm.router import mocking
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import Fallbacks
 from litellm.router.plan import RetryPolicy, Routing
@@ -36,19 +37,10 @@ _TABLES: Final = ("context_window_fallbacks", "content_policy_fallbacks")
 _OURS: Final = frozenset(
     {
         "model", "fallbacks", "disable_fallbacks", "num_retries", "max_retries", "priority", *_TABLES,
-        "mock_testing_fallbacks", "mock_testing_context_fallbacks", "mock_testing_content_policy_fallbacks",
-        "mock_testing_rate_limit_error",
+        *mocking.FAILURES,
     }
 )  # fmt: skip
 """Arguments that end here; all others are the public function's."""
-
-_TESTS: Final[dict[str, type[e.LiteLLMError]]] = {
-    "mock_testing_fallbacks": e.InternalServerError,
-    "mock_testing_context_fallbacks": e.ContextWindowExceededError,
-    "mock_testing_content_policy_fallbacks": e.ContentPolicyViolationError,
-    "mock_testing_rate_limit_error": e.RateLimitError,
-}
-"""Arguments with which a caller tries out what follows a failure."""
 
 
 class Answered(Reply):
@@ -276,7 +268,7 @@ def _checked_lists(name: str, value: Any, model: str) -> dict[str, tuple[Any, ..
 
 def _tested(given: Json, model: str) -> e.LiteLLMError | None:
     """What a `mock_testing_...` argument asks for. Only a rate limit is tried again."""
-    for name, kind in _TESTS.items():
+    for name, kind in mocking.FAILURES.items():
         if given.get(name):
             error = kind(message=f"This is a mock exception for model={model}, by {name}", llm_provider="", model=model)
             error.retryable = kind is e.RateLimitError
