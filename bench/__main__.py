@@ -49,7 +49,7 @@ def _events(subject: Subject, seconds: int) -> Figures:
 
 
 ROWS = (
-    Row("chat, 64 connections", _wrk("chat", 64), ("floor", "nginx", "no key", "key", *FULL, "peer"),
+    Row("chat, 64 connections", _wrk("chat", 64), ("floor", "nginx", "no key", "key", "routed", *FULL, "peer"),
         "floor", 2.8, 3.3),
     Row("chat, 1 connection", _wrk("chat", 1), ("upstream", "nginx", "key"), "floor", None),
     Row("103-event stream in one burst, 16 connections", _wrk("burst", 16, stream=True),
@@ -132,6 +132,15 @@ def main() -> None:
             "nginx": stack.enter_context(servers.proxy(where, ports)),
             "no key": stack.enter_context(servers.gateway("ours, no key", where / "open", ports, key=False)),
             "key": stack.enter_context(servers.gateway("ours, master key", where / "key", ports, key=True)),
+            "routed": stack.enter_context(
+                servers.gateway(
+                    "ours, master key, 10 deployments",
+                    where / "routed",
+                    ports,
+                    key=True,
+                    deployments=servers.TEN_IN_THREE,
+                )
+            ),
             "sqlite": stack.enter_context(
                 servers.everything_on("ours, everything on, SQLite", where / "sqlite", ports)
             ),

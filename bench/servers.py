@@ -19,8 +19,11 @@ from bench import machine, payloads
 
 KEY: Final = "sk-bench-5d8e-41b7-9c02-a6f3e0d17b94"  # LiteLLM does not start on a key that everybody knows
 ROOT: Final = Path(__file__).parent.parent
+TEN_IN_THREE: Final = MappingProxyType({"chat": 4, "burst": 3, "delay": 3})
+"""Deployments of each model, for the cost of routing."""
 MODELS: Final = {"chat": "", "burst": "/sse", "delay": "/delay", "events": "/events"}
 """Model name of the gateways -> what stands before /v1 at the upstream, and at nginx as a proxy."""
+ONE_EACH: Final = MappingProxyType(dict.fromkeys(MODELS, 1))
 
 
 @dataclass(frozen=True)
@@ -165,11 +168,12 @@ def gateway(
     python: str = sys.executable,
     ours: bool = True,
     settings: Mapping[str, str] = MappingProxyType({}),
+    deployments: Mapping[str, int] = ONE_EACH,
 ) -> Iterator[Subject]:
-    """A gateway on the same four models. `python` is the interpreter that has the package."""
+    """A gateway on the same models. `python` is the interpreter that has the package."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"
-    config.write_text(_config(ports, {"master_key": KEY, **settings} if key else settings))
+    config.write_text(_config(ports, {"master_key": KEY, **settings} if key else settings, deployments))
     port = machine.free_port()
     main = ["-m", "litellm"] if ours else [str(Path(python).parent / "litellm")]
     command = [python, *main, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
@@ -239,11 +243,12 @@ def redis() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _config(ports: Upstreams, settings: Mapping[str, str]) -> str:
+def _config(ports: Upstreams, settings: Mapping[str, str], deployments: Mapping[str, int]) -> str:
     rows = [
-        f"  - model_name: {model}\n    litellm_params: {{model: openai/gpt-4o-mini, api_key: sk-upstream, "
+        f"  - model_name: {model}\n    litellm_params: {{model: openai/gpt-4o-mini, api_key: sk-upstream-{n}, "
         f"api_base: '{ports.base(model)}'}}"
-        for model in MODELS
+        for model, count in deployments.items()
+        for n in range(count)
     ]
     general = ["general_settings:", *(f"  {name}: {value}" for name, value in settings.items())] if settings else []
     return "\n".join(["model_list:", *rows, *general, ""])
