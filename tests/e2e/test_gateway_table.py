@@ -73,6 +73,10 @@ LATER = {
     "hang-mid-body": TIMEOUT,
 }
 
+# In tests of their own: bad days, streams that another deployment continues, the semantic cache.
+ELSEWHERE_TESTED = {
+    "key-revoked", "comments-later", "goes-on", "goes-on-spaced", "reset-mid-event", "tool-call-cut", "by-words",
+}  # fmt: skip
 ELSEWHERE = {"refused", "dns", "tls"}  # rows of the config, not of the upstream
 
 
@@ -216,9 +220,9 @@ def test_streams_without_an_end_last_as_long_as_the_caller(
 def test_every_behaviour_stands_in_the_table() -> None:
     rows = {*STREAMED, *BROKEN, *BROKEN_PLAIN, *BROKEN_STREAM, *SLOW, *SLOW_PLAIN, *SLOW_STREAM, *LATER, "endless-line"}
     known = {row.rpartition("-")[0] if row.rpartition("-")[2].isdigit() else row for row in rows - ELSEWHERE}
-    assert {*behaviours.BEHAVIOURS} - known <= {"key-revoked", "comments-later"}
-    # Retries and bad days have tests of their own.
-    assert {*behaviours.NUMBERED} - known <= {"fail-first", "limit-first", "flaky"}
+    assert {*behaviours.BEHAVIOURS} - known <= ELSEWHERE_TESTED
+    # Retries, bad days, streams that go on elsewhere and meaning have tests of their own.
+    assert {*behaviours.NUMBERED} - known <= {"fail-first", "limit-first", "flaky", "hang-after"}
 
 
 def test_memory_does_not_grow(gateway: Gateway, caller: httpx.Client) -> None:

@@ -329,8 +329,10 @@ async def _serve_forever(port: int) -> None:
     """Until the end of stdin; its lines are commands, and each has an answer: `mood NAME`, `asked`."""
     async with Upstream(port) as upstream:
         print(upstream.base_url, flush=True)
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            command, _, value = line.strip().partition(" ")
+        commands = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+        while line := await commands.readline():
+            command, _, value = line.decode().strip().partition(" ")
             if command == "mood":
                 upstream.mood = value or None
             print(len(upstream.requests), flush=True)

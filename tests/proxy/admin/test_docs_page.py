@@ -101,6 +101,8 @@ def test_a_request_can_be_tried_and_copied(page: Page, gateway: Gateway) -> None
     send(page, {"model": HOSTILE[2], **ASK})
     page.wait(f"document.querySelector('{OPEN} .status.get')?.textContent.startsWith('200') "
               f"&& document.querySelector('{OPEN} .outcome .note').textContent.includes('all')")  # fmt: skip
+    shown = f"document.querySelector('{OPEN} .outcome pre:not([hidden])')?.textContent"
+    page.wait(f"{shown}.includes({json.dumps(HOSTILE[2])})")  # not the answer before it
     answer = page.run(f"document.querySelector('{OPEN} .outcome pre:not([hidden])').textContent")
     assert json.loads(answer)["model"] == HOSTILE[2]
     curl = text(page, f"{OPEN} .curl pre")
