@@ -22,6 +22,10 @@ LONGEST_PAUSE: Final = 2.0
 """Seconds until a server that is away is tried again: doubled from attempt to attempt."""
 
 
+class NotSent(RedisDown):
+    """The server is away, and has not seen the command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """Lua text, which the server knows by its hash once it has run it."""
@@ -71,7 +75,7 @@ class Redis:
         if self._why is None:
             self._queue.append((future, args))
         else:
-            future.set_exception(RedisDown(self._why))
+            future.set_exception(NotSent(self._why))
         return future
 
     async def command(self, *args: Argument) -> Reply:
@@ -158,7 +162,7 @@ class Redis:
         queued, self._queue = self._queue, []
         for future, _ in queued:
             if not future.done():
-                future.set_exception(RedisDown(why))
+                future.set_exception(NotSent(why))
 
 
 def _said(error: Exception) -> str:

@@ -5,10 +5,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import Any
 
 import pytest
 
-from litellm.kv.redis import Redis, parse
+from litellm.kv.redis import Redis, RedisDown, parse
+from litellm.proxy.limits import lua
 from litellm.proxy.limits import redis as limits
 from litellm.proxy.limits.base import LIMITS, Crowded, Limit, Refused, Scope, Ticket, Unloaded
 from litellm.proxy.limits.redis import RedisLimiter
@@ -235,5 +237,44 @@ def test_a_call_that_is_given_up_while_it_is_admitted_leaves_nothing_reserved(re
             redis.resume()
             await one.settled()
             assert await value(one, "r") == 1
+
+    asyncio.run(run())
+
+
+def test_a_reservation_that_arrives_after_it_was_given_up_is_not_taken(redis: RedisServer) -> None:
+    """Redis reads its connections in no order: what came over one that was cut may be the last to be done."""
+
+    async def run() -> None:
+        async with worker(redis) as one:
+            store = Store(one)
+            await store.reserve(one, 1)
+            late: list[tuple[Any, ...]] = []
+            sent = one.redis.run
+
+            async def cut(script: Any, keys: Any, *args: Any) -> Any:
+                if script is lua.RESERVE:
+                    late.append((script, keys, *args))
+                    raise RedisDown("cut off")
+                return await sent(script, keys, *args)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(one.redis, "run", cut)
+                await store.reserve(one, 50)
+            await one.settled()
+            await one.redis.run(*late[0])
+            assert await value(one, "r") == 1
+
+    asyncio.run(run())
+
+
+def test_calls_without_redis_leave_nothing_behind_for_it(redis: RedisServer) -> None:
+    async def run() -> None:
+        async with worker(redis) as one:
+            store = Store(one)
+            await store.reserve(one, 1)
+            redis.kill()
+            for _ in range(50):
+                store.settle(one, await store.reserve(one, 1), 0)
+            assert len(one._given_up) + len(one._pending) <= 1  # pyright: ignore[reportPrivateUsage]
 
     asyncio.run(run())

@@ -2,7 +2,7 @@
 
     {litellm}:state          epoch, since (ms), now (ms): the clock, which never goes back
     {litellm}:workers        living workers by the end of their leases (ms)
-    {litellm}:w:WORKER       call -> `second:[nano, tokens, [money keys], [counter keys]]`
+    {litellm}:w:WORKER       call -> `second:[nano, tokens, [money keys], [counter keys]]`; empty: given up
     {litellm}:m:SCOPE:PERIOD s spent (absent: not loaded), r reserved, l spent before it was loaded
     {litellm}:c:SCOPE        p in flight, n requests and t tokens of the window, f its first second that is not taken
                              off, u the last one with a request; nSECOND and tSECOND
@@ -60,6 +60,7 @@ local function settle(worker, call, nano, tokens)
   local held = redis.call('HGET', worker, call)
   if not held then return end
   redis.call('HDEL', worker, call)
+  if held == '' then return end
   local second, rest = held:match('^(%d+):(.*)$')
   local taken = cjson.decode(rest)
   nano = nano or taken[1]
@@ -166,6 +167,19 @@ return 1
 """
 )
 """ARGV: worker, call, nano, tokens, and so on."""
+
+GIVE_UP: Final = Script(
+    PRELUDE
+    + """
+local worker = '{litellm}:w:' .. ARGV[1]
+for at = 2, #ARGV do
+  if redis.call('HSETNX', worker, ARGV[at], '') == 0 then settle(worker, ARGV[at], 0, 0) end
+end
+return 1
+"""
+)
+"""Calls whose reservation had no answer: one that has been taken is given back, and one that is still on its way, on a
+connection that was cut, will not be taken. ARGV: worker, calls."""
 
 LOAD: Final = Script(
     PRELUDE

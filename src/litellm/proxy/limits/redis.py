@@ -21,7 +21,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from litellm.kv.redis import Redis, RedisDown, RedisError
+from litellm.kv.redis import NotSent, Redis, RedisDown, RedisError
 from litellm.proxy.limits import lua, memory
 from litellm.proxy.limits.base import LIMITS, Crowded, Limit, Refused, Scope, Standing, Ticket, Unloaded
 from litellm.proxy.limits.memory import MemoryLimiter
@@ -76,6 +76,7 @@ class RedisLimiter:
         self._epoch = ""
         self._live: dict[str, str] = {}  # call -> what Redis holds of it
         self._pending: list[tuple[str, int, int]] = []  # call, nano, tokens
+        self._given_up: list[str] = []  # calls whose reservation had no answer
         self._owed: dict[tuple[str, Millis], Nano] = {}  # spent by calls that Redis does not know of
         self._flushing: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[None] | None = None
@@ -166,8 +167,10 @@ class RedisLimiter:
         first = (self._now(), self._epoch, self._name, call, tokens, nano, int(strict), held, self._grace)
         try:
             reply = await self.redis.run(lua.RESERVE, (_STATE,), *first, *args)
-        except BaseException:  # gone, or cancelled: it may have been taken
-            self._pending.append((call, 0, 0))
+        except NotSent:
+            raise
+        except BaseException:  # cut off, or cancelled: it may have been taken, or be taken yet
+            self._given_up.append(call)
             self._flush_soon()
             raise
         if reply[0] == b"ok":
@@ -238,7 +241,7 @@ class RedisLimiter:
             self._spent[scope.id, scope.period] = int(spent), now
 
     def _flush_soon(self) -> None:
-        if (self._pending or self._owed) and self._flushing is None:
+        if (self._pending or self._given_up or self._owed) and self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
 
     async def _flush(self) -> None:
@@ -251,6 +254,13 @@ class RedisLimiter:
                     await self.redis.run(lua.SETTLE, (_STATE,), *args)
                 except BaseException:
                     self._pending = some + self._pending
+                    raise
+            if self._given_up:
+                calls, self._given_up = self._given_up, []
+                try:
+                    await self.redis.run(lua.GIVE_UP, (_STATE,), self._name, *calls)
+                except BaseException:
+                    self._given_up = calls + self._given_up
                     raise
             if self._owed:
                 owed, self._owed = self._owed, {}
@@ -267,11 +277,10 @@ class RedisLimiter:
 
     async def renew(self) -> Millis:
         """A sign of life; what waits for Redis goes out. How long nobody is admitted from now on, in milliseconds."""
-        live = [part for call, held in self._live.items() for part in (call, held)]
-        epoch, since, now = await self.redis.run(
-            lua.RENEW, (_STATE,), self._now(), self._epoch, self._name, secrets.token_hex(8), LEASE, *live
-        )
+        epoch, since, now = await self._alive()
         if epoch.decode() != self._epoch:
+            live = [part for call, held in self._live.items() for part in (call, held)]
+            epoch, since, now = await self._alive(*live)
             self._epoch = epoch.decode()
             self._owed.clear()  # the move brings it
             self._moving = asyncio.create_task(self._move())
@@ -280,6 +289,11 @@ class RedisLimiter:
             self._found()
         self._flush_soon()
         return wait
+
+    async def _alive(self, *live: str) -> Any:
+        """Redis's epoch, its beginning, and the time; to another epoch than the known one, `live` calls are told."""
+        fresh = secrets.token_hex(8)
+        return await self.redis.run(lua.RENEW, (_STATE,), self._now(), self._epoch, self._name, fresh, LEASE, *live)
 
     async def _move(self) -> None:
         try:
