@@ -54,11 +54,20 @@ class Form:
                 return self._new_head + text + self._new_tail, 1, end
             return b"", 0, start
         texts = self._text.findall(data, start, data.rfind(self._tail) + len(self._tail))
-        end = start + len(texts) * self._frame + sum(map(len, texts))
-        # The expression skips the heads unread; this proves that each of them is the one we know.
-        if self._head + self._between.join(texts) + self._tail != data[start:end] or not _is_utf8(b" ".join(texts)):
+        if not texts:  # the first has the tail's beginning only
             return b"", 0, start
-        return self._new_head + self._new_between.join(texts) + self._new_tail, len(texts), end
+        count, end = len(texts), start + len(texts) * self._frame + sum(map(len, texts))
+        first, last, whole = texts[0], texts[-1], b" ".join(texts)
+        # The expression skips the heads unread; this proves that each of them is the one we know. What stands at the
+        # ends is joined along: a packet may be large, and each further `+` would copy all of it.
+        texts[-1] = last + self._tail
+        texts[0] = self._head + texts[0]
+        if not data.startswith(self._between.join(texts), start) or not _is_utf8(whole):
+            return b"", 0, start
+        texts[0], texts[-1] = first, last
+        texts[-1] += self._new_tail
+        texts[0] = self._new_head + texts[0]
+        return self._new_between.join(texts), count, end
 
 
 class Splicer:
