@@ -1,6 +1,7 @@
 """The relay between a stream and a caller who reads as fast as he likes, or goes, or stays silent."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, cast
 
@@ -9,12 +10,14 @@ import pytest
 
 from litellm.engine.engine import Engine
 from litellm.engine.resolve import timeouts
-from litellm.engine.streams import MAX_WAITING
+from litellm.engine.streams import MAX_WAITING, EventStream
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.splice import DONE, Splicer
 from litellm.proxy.streaming import KEEPALIVE, Relay
 from litellm.transport.base import ClosedEarly
+from litellm.transport.http import HttpTransport
 from litellm.transport.mock import MockTransport
+from litellm.transport.response import Stream as ResponseStream
 from litellm.types.calls import Call, Json, Target
 
 HEAD = b"content-type: text/event-stream\r\n"
@@ -368,3 +371,38 @@ async def test_an_upstream_that_talks_on_after_done_is_left() -> None:
     setting.finished_well()
     assert asyncio.get_running_loop().time() - started < 5
     assert setting.caller.body.endswith(DONE)
+
+
+@in_loop
+async def test_a_stream_that_is_over_is_freed_at_once() -> None:
+    """Nothing of it is left to the collector: its parts refer to each other, and a call's memory hangs on them."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = FIRST + chunk("second") + LAST + DONE
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        await reader.read()
+        writer.close()
+
+    parts = (Relay, EventStream, ResponseStream, Splicer, Call)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    engine = Engine(HttpTransport(), asyncio.get_running_loop().time)
+    target = Target("openai", "up", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "k")
+
+    async def relayed() -> bytes:
+        stream = await engine.stream(Call("chat", target, {"messages": []}, stream=True), 0.2)
+        caller = Caller()
+        await Relay(cast(Exchange, caller), stream, Splicer("mine", False, stream.decode), 60).run(HEAD)
+        return caller.body
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert (await relayed()).endswith(DONE)
+        await asyncio.sleep(0)
+        left = [type(one).__name__ for one in gc.get_objects() if isinstance(one, parts)]
+    finally:
+        gc.enable()
+        await engine.aclose()
+        server.close()
+    assert not left

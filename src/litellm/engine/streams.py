@@ -193,6 +193,7 @@ class EventStream:
     def close(self) -> None:
         """Whoever waits for more finds the stream ended."""
         self._ended = self._told = True
+        self._sink = None  # which refers to this
         self._forget()
         self._response.close()
         self._wake()

@@ -193,6 +193,7 @@ class Stream:
 
     def close(self) -> None:
         self._closed = True
+        self._receiver = None  # the two refer to each other, and all of a call hangs on them
         self._buffer.clear()
         self.source.abandon(self)
         self._wake()
