@@ -687,8 +687,11 @@ class Exchange:
             return True
         if not self.begun or self.complete:
             raise RuntimeError("a part of a body before the head, or after the end")
-        data, self.head = self.head, b""
         transport = self.connection.transport
+        if self.chunked and more_body and body and not self.head:  # a stream's next part
+            transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+            return not self.connection.flow.write_paused
+        data, self.head = self.head, b""
         if self.chunked:
             if body:
                 data = b"%b%x\r\n%b\r\n" % (data, len(body), body)

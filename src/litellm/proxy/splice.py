@@ -44,16 +44,17 @@ class Form:
         self._frame = len(head) + len(tail)
         self._new_head, self._new_tail, self._new_between = new_head, new_tail, new_tail + new_head
 
+    def rewritten(self, event: bytes) -> bytes:
+        """A packet that is one event of this form, rewritten; nothing if it is something else."""
+        found = self._text.fullmatch(event)
+        if found is None or not event.startswith(self._head) or not event.endswith(self._tail):
+            return b""
+        text = found[1]
+        return self._new_head + text + self._new_tail if _is_utf8(text) else b""
+
     def rewrite(self, data: bytes, start: int) -> tuple[bytes, int, int]:
         """All events of this form from `start` on, rewritten; how many they are; where the next one begins."""
-        first = self._text.match(data, start)
-        if first is None or not data.startswith(self._head, start):
-            return b"", 0, start
-        end = first.end()
-        if end == len(data):  # one event in the packet: the usual case while a model is writing
-            text = first[1]
-            if data.endswith(self._tail) and _is_utf8(text):
-                return self._new_head + text + self._new_tail, 1, end
+        if self._text.match(data, start) is None or not data.startswith(self._head, start):
             return b"", 0, start
         texts = self._text.findall(data, start, data.rfind(self._tail) + len(self._tail))
         if not texts:  # the first has the tail's beginning only
@@ -108,6 +109,12 @@ class Splicer:
 
     def feed(self, data: bytes) -> bytes:
         """What can go to the caller now: whole events only."""
+        if self._form is not None and not self._held and not self._skip_lf:
+            sent = self._form.rewritten(data)
+            if sent:  # the usual packet while a model is writing
+                self.events += 1
+                self._hits += 1
+                return sent
         if self._skip_lf or b"\r" in data:
             data = self._unify(data)
         if self._held:

@@ -200,8 +200,15 @@ class Connection(asyncio.Protocol):
         if exchange is None:  # nobody asked for this
             self.close()
             return
-        before = self.state
-        self._feed(data)
+        before, parser = self.state, self._parser
+        assert parser is not None
+        try:  # what llhttp finds, and what it refuses, is in the fields afterwards
+            if before == "body":
+                parser.feed_data(data)
+            else:
+                self._feed_head(parser, data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._not_http(error)
         try:
             self._hand_over(exchange, data, before)
         except TransportError as error:
@@ -311,20 +318,10 @@ class Connection(asyncio.Protocol):
 
     # Bytes
 
-    def _feed(self, data: bytes) -> None:
-        """Let llhttp read; what it finds, and what it refuses, is in the fields afterwards."""
-        assert self._parser is not None
-        try:
-            if self.state == "body":
-                self._parser.feed_data(data)
-            else:
-                self._feed_head(self._parser, data)
-        except httptools.HttpParserCallbackError as error:  # a mistake of ours, not of the other end
+    def _not_http(self, error: Exception) -> None:
+        if isinstance(error, httptools.HttpParserCallbackError):  # a mistake of ours, not of the other end
             raise error.__context__ or error from None
-        except httptools.HttpParserError as error:
-            self._garbage(str(error))
-        except httptools.HttpParserUpgrade:
-            self._garbage("an upgrade was not asked for")
+        self._garbage("an upgrade was not asked for" if isinstance(error, httptools.HttpParserUpgrade) else str(error))
 
     def _feed_head(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         """llhttp collects a header field of any length, in quadratic time: what it is given before the end of the head
@@ -355,11 +352,11 @@ class Connection(asyncio.Protocol):
         if self._head_ready:
             self._head_ready = False
             exchange.on_head(self._status, self._unread, self._said.get(b"content-encoding"), self._length)
-        got = 0
-        if self._pieces:
-            body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
+        got, pieces = 0, self._pieces
+        if pieces:
+            body = pieces.pop() if len(pieces) == 1 else self._joined()
             got = len(body)
+            self._unframed = 0
             exchange.on_body(body)
             if self._exchange is not exchange:  # it has been closed meanwhile
                 return
@@ -368,7 +365,16 @@ class Connection(asyncio.Protocol):
         elif self._fault is not None:
             self.fail(self._fault)
         elif self.state == "body":
-            self._wait_for_more(len(data), got)
+            if not got:
+                self._unframed += len(data)
+            if self._unframed > MAX_HEAD:
+                self.fail(NotHTTP(f"{self._name} sent more than {MAX_HEAD} bytes of trailers or chunk extensions"))
+            elif not self._paused:
+                self._due_in(self._timeouts.between_bytes)
+
+    def _joined(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
 
     def _ends_with_message(self, data: bytes, got: int, before: State) -> bool:
         """Whether the read in which the message ended holds nothing after it.
@@ -381,13 +387,6 @@ class Connection(asyncio.Protocol):
         if before == "body":
             return len(data) == got
         return before == "sending" and len(data) - data.find(b"\r\n\r\n") - 4 == got
-
-    def _wait_for_more(self, count: int, got: int) -> None:
-        self._unframed = 0 if got else self._unframed + count
-        if self._unframed > MAX_HEAD:
-            self.fail(NotHTTP(f"{self._name} sent more than {MAX_HEAD} bytes of trailers or chunk extensions"))
-        elif not self._paused:
-            self._due_in(self._timeouts.between_bytes)
 
     # Ends
 
