@@ -84,7 +84,9 @@ class Charge:
         self.row.retries = retries
 
     def tries(self, deployment: Deployment) -> None:
-        """It is asked now: if nobody answers, the row names who was asked last."""
+        """It is asked now: if nobody answers, the row names who was asked last. Once it is written it stays."""
+        if not self.ticket.open:
+            return
         row, target = self.row, deployment.target
         row.model_id, row.provider, row.provider_model = deployment.id, target.provider, target.model
         row.api_base = deployment.address

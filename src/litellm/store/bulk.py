@@ -47,22 +47,30 @@ def _for_postgres() -> str:
 
 
 _JSON: Final = tuple(place for place, name in enumerate(_NAMES) if _kind(name) == "jsonb")
+_BOOLEANS: Final = tuple(place for place, name in enumerate(_NAMES) if _kind(name) == "boolean")
 _SQLITE: Final = _for_sqlite()
 _POSTGRES: Final = _for_postgres()
 
 
 async def insert(connection: AsyncConnection, rows: Sequence[SpendRow], postgres: bool) -> None:
     """All of them. Raises sqlalchemy's IntegrityError if one is there already, or has no partition."""
-    made = [_flat(_VALUES(row)) for row in rows]
+    made = [_flat(row) for row in rows]
     if postgres:
         await connection.exec_driver_sql(_POSTGRES, tuple(list(column) for column in zip(*made, strict=True)))
     else:
-        await connection.exec_driver_sql(_SQLITE, made)
+        for values in made:
+            for place in _BOOLEANS:  # what is no int, float or str, sqlite3 looks for an adapter of
+                values[place] = int(values[place])
+        await connection.exec_driver_sql(_SQLITE, list(map(tuple, made)))
 
 
-def _flat(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _flat(row: SpendRow) -> list[Any]:
     """A row's values as the drivers take them: JSON is text."""
-    flat = list(values)
+    flat = list(_VALUES(row))
     for place in _JSON:
-        flat[place] = orjson.dumps(flat[place]).decode()
-    return tuple(flat)
+        value = flat[place]
+        flat[place] = orjson.dumps(value).decode() if value else _EMPTY[type(value)]
+    return flat
+
+
+_EMPTY: Final = {tuple: "[]", list: "[]", dict: "{}"}

@@ -1,15 +1,21 @@
 """The journal of spend on a real disk, and its way into a real store."""
 
 import asyncio
+import errno
 import os
 import resource
 import signal
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from litellm.proxy.spend import journal as spend_journal
 from litellm.proxy.spend.journal import Journal, JournalError, JournalFull, read, take
 from litellm.proxy.spend.mover import Mover
 from litellm.store.base import LogQuery
@@ -93,6 +99,74 @@ def test_a_full_disk_refuses_intents_and_keeps_finals(tmp_path: Path) -> None:
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def lines_between(path: Path, start: int, end: int) -> list[SpendRow]:
+    copy = path.with_suffix(".copy")
+    copy.write_bytes(path.read_bytes()[:end])
+    found = read(copy, start)
+    copy.unlink()
+    assert found.end == end, "it ends where a line does"
+    return found.finals
+
+
+@given(st.lists(st.sampled_from(["call", "open", "full", "move", "interrupted"]), max_size=60))
+@settings(deadline=None)
+def test_what_is_remembered_is_what_is_written(steps: list[str]) -> None:
+    """Through files that end, more than is remembered, a disk that is full for a while, and calls that end while the
+    store is asked: as the mover goes, all of it is given once."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spend_journal, "REMEMBERED", 7)
+        patch.setattr(spend_journal, "AT_ONCE", 3)
+        journal = Journal(Path(folder), rotate_at=4_000)
+        offsets: dict[Path, int] = {}
+        moved: list[str] = []
+        ended_calls: list[str] = []
+        number = count(1)
+
+        def end(call: int) -> None:
+            journal.intent(row(call))
+            journal.final(ended(call))
+            ended_calls.append(f"c{call}")
+
+        def move(path: Path, interrupted: bool) -> None:
+            """One part."""
+            start = offsets.get(path, 0)
+            part = journal.fresh(path, start)
+            if part is not None:
+                assert part.finals == lines_between(path, start, part.end)
+            else:
+                part = read(path, start)
+            if interrupted:
+                end(next(number))
+            offsets[path] = part.end
+            moved.extend(one.call_id for one in part.finals)
+            journal.moved(path, start, part)
+
+        for step in steps:
+            if step == "call":
+                end(next(number))
+            elif step == "open":
+                journal.intent(row(next(number)))
+            elif step == "full":
+                call = next(number)
+                journal.intent(row(call))
+                with pytest.MonkeyPatch.context() as full:
+                    full.setattr(os, "write", no_room)
+                    assert not journal.final(ended(call))
+                ended_calls.append(f"c{call}")
+                journal.retry()
+            else:
+                move(journal.path, step == "interrupted")
+        for path in (*(path for path, _ in journal.ended), journal.path):
+            while offsets.get(path, 0) < path.stat().st_size:
+                move(path, False)
+        journal.close()
+    assert sorted(moved) == sorted(ended_calls)
+
+
+def no_room(file: int, data: bytes) -> int:
+    raise OSError(errno.ENOSPC, "full")
 
 
 class Books:

@@ -23,6 +23,10 @@ from litellm.types.accounts import SpendRow
 
 ROTATE_AT: Final = 64 * 1024 * 1024
 SUFFIX: Final = ".log"
+REMEMBERED: Final = 20_000
+"""Final rows that are kept for the mover until it comes, so that it need not read what has been written."""
+AT_ONCE: Final = 2_000
+"""As many of them it is given at a time: a mebibyte of lines, as it would read."""
 _NAMES: Final = tuple(one.name for one in fields(SpendRow))
 _VALUES: Final = attrgetter(*_NAMES)
 _FINAL: Final = b'["f",'
@@ -48,6 +52,8 @@ class Journal:
         self._rotate_at = rotate_at
         self._open: dict[str, SpendRow] = {}  # intents without a final line
         self._late: dict[str, bytes] = {}  # lines that the disk would not take, by call
+        self._fresh: list[tuple[int, SpendRow]] = []  # the file's finals from this place on, with where each ends
+        self._fresh_from: int | None = 0  # None: they have to be read
         self.waiting = 0
         """Bytes that have been written and not moved."""
         self.path, self._file = _create(folder)
@@ -69,6 +75,10 @@ class Journal:
         """Before the call's last byte goes to its caller. What the disk does not take (False) is written later."""
         self._open.pop(row.call_id, None)
         written = self._write_or_keep(row.call_id, _line("f", row))
+        if written and self._fresh_from is not None:
+            self._fresh.append((self._size, row))
+            if len(self._fresh) > REMEMBERED:
+                self._forget()
         if self._size >= self._rotate_at:
             self._rotate()
         return written
@@ -87,7 +97,27 @@ class Journal:
                 self._write(line)
             except JournalFull:
                 return
+            self._forget()
             del self._late[call_id]
+
+    def fresh(self, path: Path, start: int) -> "Part | None":
+        """What `read` would give of the living file, without reading it; None if it has to be read."""
+        if path != self.path or start != self._fresh_from:
+            return None
+        some = self._fresh[:AT_ONCE]
+        return Part(self._size if len(some) == len(self._fresh) else some[-1][0], [row for _, row in some], [])
+
+    def moved(self, path: Path, start: int, part: "Part") -> None:
+        """The store has the file from `start` to the part's end."""
+        if path == self.path:
+            if self._fresh_from == start:
+                del self._fresh[: len(part.finals)]
+                self._fresh_from = part.end
+            elif part.end == self._size:
+                self._fresh, self._fresh_from = [], part.end
+
+    def _forget(self) -> None:
+        self._fresh, self._fresh_from = [], None
 
     def sync(self) -> None:
         """Wait until the disk has everything: what bounds the loss of a power cut. For a thread."""
@@ -128,6 +158,7 @@ class Journal:
             return
         self.ended.append((self.path, self._file))
         self.path, self._file, self._size = path, file, len(intents)
+        self._fresh, self._fresh_from = [], 0
         self.waiting += len(intents) + len(gone)
 
 

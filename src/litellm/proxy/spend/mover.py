@@ -93,7 +93,7 @@ class Mover:
         if offset is None:
             offset = await self._ledger.offset(path.name)
         while offset <= path.stat().st_size:  # noqa: ASYNC240 (a local file)
-            part = await asyncio.to_thread(files.read, path, offset, dead)
+            part = self._journal.fresh(path, offset) or await asyncio.to_thread(files.read, path, offset, dead)
             if part.end == offset:
                 break
             self.damaged += part.damaged
@@ -102,6 +102,7 @@ class Mover:
             rows = part.finals + part.unsettled
             if await self._ledger.move(path.name, offset, part.end, rows):
                 self._recovered(part.unsettled)
+                self._journal.moved(path, offset, part)
                 if not dead:
                     self._journal.waiting -= part.end - offset
                 offset = part.end
