@@ -72,28 +72,49 @@ class Router:
         """The models that an endpoint says it has."""
         return await self._engine.models(target)
 
-    async def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Served[Reply]:
+    def send(
+        self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None
+    ) -> Awaitable[Served[Reply]]:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
         RouterRateLimitError if no deployment of the group takes calls."""
-        deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None or ask.failing:
-            return await self._routed(ask, group, self._engine.send, [], num_retries)
-        try:
-            return Served(await self._engine.send(deployment.call(ask)), deployment)
-        except e.LiteLLMError as error:
-            return await self._routed(ask, group, self._engine.send, [Failure(deployment, error)], num_retries)
+        return self._served(ask, group, self._engine.send, num_retries)
 
-    async def stream(
+    def stream(
         self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None
-    ) -> Served[EventStream]:
+    ) -> Awaitable[Served[EventStream]]:
         """As `send`; a stream whose first event has come is never tried again."""
-        deployment = group[0]
-        if len(group) > 1 or deployment.state is not None or self._bounded or ask.trace is not None or ask.failing:
-            return await self._routed(ask, group, self._open, [], num_retries)
+        return self._served(ask, group, self._open, num_retries)
+
+    async def _served(
+        self,
+        ask: Ask,
+        group: tuple[Deployment, ...],
+        attempt: Callable[[Call], Awaitable[T]],
+        num_retries: int | None,
+    ) -> Served[T]:
+        """The first attempt of a usual call, in as few steps as it needs: nearly every call is one."""
+        first = group[0]
+        state = first.state
+        if self._bounded or ask.trace is not None or ask.bond is not None or ask.failing:
+            return await self._routed(ask, group, attempt, [], num_retries)
+        if state is None and len(group) == 1:
+            try:
+                return Served(await attempt(first.call(ask)), first)
+            except e.LiteLLMError as error:
+                return await self._routed(ask, group, attempt, [Failure(first, error)], num_retries)
+        if state is not None and (state.queues is not None or state.hedging is not None):
+            return await self._routed(ask, group, attempt, [], num_retries)
+        now = self._clock()
+        chosen = choose(group, self.routing.strategy, now, random())
+        if chosen is None:
+            return await self._routed(ask, group, attempt, [], num_retries)
         try:
-            return Served(await self._open(deployment.call(ask)), deployment)
+            served = Served(await self._attempt(ask, chosen, attempt, len(group) == 1, None), chosen)
         except e.LiteLLMError as error:
-            return await self._routed(ask, group, self._open, [Failure(deployment, error)], num_retries)
+            return await self._routed(ask, group, attempt, [Failure(chosen, error)], num_retries)
+        if (budget := self._budget(first.model_name, now)) is not None:
+            budget.earn()
+        return served
 
     def falls_back(self, ask: Ask) -> bool:
         """May a call be answered by another group than its own?"""
