@@ -100,7 +100,7 @@ class Meter:
             spend=nano,
             usage_source="estimated",
             stream=ask.stream,
-            charged=tuple((scope.id, scope.period) for scope in scopes),
+            charged=tuple([(scope.id, scope.period) for scope in scopes]),
         )
         _expect(row, group)
         ticket = await self._reserve(ask.call_id, scopes, prompt + answer, nano or 0)
@@ -239,6 +239,8 @@ def _choices(ask: Ask) -> int:
 
 def _estimate(group: Sequence[Deployment], prompt: int, answer: int) -> Nano | None:
     """The dearest of the group's; None if nobody knows a price."""
+    if len(group) == 1:
+        return prices.estimate(group[0], prompt, answer)
     known = [made for deployment in group if (made := prices.estimate(deployment, prompt, answer)) is not None]
     return max(known, default=None)
 
