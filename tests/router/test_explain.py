@@ -10,7 +10,8 @@ from litellm import exceptions as e
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.explain import CHOSEN, FAILED, SKIPPED, Trace, explain
 from litellm.router.health import State
-from litellm.router.plan import RetryPolicy, Routing, candidates, choose
+from litellm.router.candidates import candidates
+from litellm.router.plan import RetryPolicy, Routing, choose
 from litellm.router.router import Router
 from litellm.router.strategies import STRATEGIES
 from litellm.types.calls import Ask, Call, Target

@@ -14,11 +14,12 @@ from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
 from litellm.router import mocking
 from litellm.router.budget import RetryBudget
+from litellm.router.candidates import wait
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
 from litellm.router.health import State, failed
 from litellm.router.hedging import Hedging
-from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
+from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt
 from litellm.router.strategies import Strategy
 from litellm.router.waiting import Queues
 from litellm.types.calls import Account, Ask, Call, Target
