@@ -132,7 +132,7 @@ def microseconds(groups: Sequence[Group], strategy: Strategy, draws: int, rounds
     points = [(number * 0.6180339887498949) % 1.0 for number in range(draws)]
     taken: list[float] = []
     for _ in range(rounds):
-        turns = list(zip(points, cycle(groups)))  # noqa: B905 (the groups go on for ever)
+        turns = list(zip(points, cycle(groups)))
         began = process_time()
         for point, group in turns:
             choose(group, strategy, NOW, point)

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 from litellm.exceptions import LiteLLMError
 from litellm.router.affinity import Preferring
-from litellm.router.deployments import Deployment
 from litellm.router.candidates import candidates
+from litellm.router.deployments import Deployment
 from litellm.router.strategies import STRATEGIES, Strategy
 from litellm.types.calls import Json
 

@@ -12,7 +12,7 @@ deployment whose rest is over is tried by the first call that comes upon it: no 
 
 from bisect import insort
 from collections.abc import Collection, Iterator
-from itertools import chain, islice
+from itertools import accumulate, chain, compress, islice
 from typing import Final
 
 from litellm.router.affinity import Preferring
@@ -24,13 +24,11 @@ from litellm.router.strategies.cost_based import cost_based
 from litellm.router.strategies.simple_shuffle import place, simple_shuffle
 
 TRIES: Final = 16
-"""Draws before all are looked at; none where as many as `MANY` in a row take no calls, as these would be in vain."""
+"""Draws before all are looked at; none if the first so many all take no calls, as most draws would be in vain."""
 _BY_LOT: Final[frozenset[Strategy]] = frozenset({simple_shuffle, cost_based})
 
 
-def choose(
-    group: Group, strategy: Strategy, now: float, draw: float, tried: Collection[str] = ()
-) -> Deployment | None:
+def choose(group: Group, strategy: Strategy, now: float, draw: float, tried: Collection[str] = ()) -> Deployment | None:
     """None if nobody takes calls but those that are `tried` (ids)."""
     if isinstance(strategy, Preferring):
         return _preferred(group, strategy, now, draw, tried)
@@ -63,7 +61,7 @@ def _by_lot(
     left = sums[-1] - sums[first]
     out: list[int] = []  # places that were drawn in vain: the next draw is among the others
     draws = _draws(draw)
-    for point in islice(draws, TRIES if first < MANY else 0):
+    for point in islice(draws, TRIES if first < TRIES else 0):
         at = sums[first] + point * left
         for gone in out:
             if at < sums[gone]:
@@ -77,12 +75,12 @@ def _by_lot(
             break
         insort(out, drawn)
         left -= sums[drawn + 1] - sums[drawn]
-    calm = [
-        one
-        for one in level.deployments[first:]
-        if ((s := one.state) is None or (s.open_at <= now and not s.strikes)) and one.id not in tried
-    ]
-    return strategy(calm, now, next(draws)) if calm else _whole(level, strategy, now, draw, tried)
+    calm = level.calm(now, first, tried)
+    found = list(compress(level.deployments[first:], calm))
+    if not found:
+        return _whole(level, strategy, now, draw, tried)
+    sums = list(accumulate(compress(level.weights[first:], calm), initial=0.0))
+    return found[place(sums, next(draws) * sums[-1])] if sums[-1] else strategy(found, now, next(draws))
 
 
 def _draws(draw: float) -> Iterator[float]:

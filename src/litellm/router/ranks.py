@@ -31,18 +31,31 @@ def by_price(one: "Deployment") -> tuple[bool, int, float]:
 class Level:
     """Deployments that come into question together; `start` is the place of the first in the ranks."""
 
-    __slots__ = ("deployments", "start", "sums")
+    __slots__ = ("deployments", "start", "states", "sums", "weights")
 
-    def __init__(self, start: int, deployments: "tuple[Deployment, ...]", weights: Sequence[str]) -> None:
+    def __init__(
+        self, start: int, deployments: "tuple[Deployment, ...]", states: tuple[State, ...], names: Sequence[str]
+    ) -> None:
         self.start = start
         self.deployments = deployments
-        scales = ([getattr(one, name) or 0.0 for one in deployments] for name in weights)
-        self.sums = list(accumulate(next(filter(any, scales), [1.0] * len(deployments)), initial=0.0))
-        """The weights before each, and all; of the first kind that any has, else 1 each."""
+        self.states = states
+        kinds = ([getattr(one, name) or 0.0 for one in deployments] for name in names)
+        self.weights: list[float] = next(filter(any, kinds), [1.0] * len(deployments))
+        """Of the first kind that any has, else all alike."""
+        self.sums = list(accumulate(self.weights, initial=0.0))
+        """Of the weights before each, and of all."""
+
+    def calm(self, now: float, first: int, tried: Collection[str]) -> list[bool]:
+        """Of each from the place `first` on: does it take calls, and has it answered since it rested, if it did?"""
+        calm = [state.open_at <= now and not state.strikes for state in self.states[first:]]
+        if tried:
+            those = zip(self.deployments[first:], calm, strict=True)
+            calm = [is_calm and one.id not in tried for one, is_calm in those]
+        return calm
 
 
 class Ranks:
-    """`key` says who comes into question first; `weights`, by which of its numbers one of those that tie is drawn."""
+    """`key` says who comes into question first; `weights`, by which of their numbers those that tie are drawn."""
 
     __slots__ = ("_levels", "_starts", "_weights", "deployments", "states")
 
@@ -78,6 +91,6 @@ class Ranks:
         level = self._levels.get(start)
         if level is None:
             end = next((p for p in range(start, len(self._starts)) if self._starts[p] != start), len(self._starts))
-            level = Level(start, self.deployments[start:end], self._weights)
+            level = Level(start, self.deployments[start:end], self.states[start:end], self._weights)
             self._levels[start] = level
         return level

@@ -254,8 +254,8 @@ class Router:
 
         def another() -> Deployment | None:
             now = self._clock()
-            well = [one for one in group if one is not chosen and one.state is not None and not one.state.strikes]
-            return choose(well, self.routing.strategy, now, random()) if well else None
+            others = {one.id for one in group if one is chosen or one.state is None or one.state.strikes}
+            return choose(group, self.routing.strategy, now, random(), others)
 
         def start(deployment: Deployment) -> asyncio.Future[T]:
             """The slot is taken at once, not when the task first runs: somebody else might have it by then."""
