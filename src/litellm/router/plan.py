@@ -17,6 +17,7 @@ from litellm.router.deployments import Deployment, Group
 from litellm.router.health import Cooldowns, kind_of
 from litellm.router.ranks import MANY
 from litellm.router.strategies import Strategy, simple_shuffle
+from litellm.router.strategies.simple_shuffle import place
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 8.0
@@ -68,12 +69,27 @@ def choose(
     group: Sequence[Deployment], strategy: Strategy, now: float, draw: float, tried: Collection[str] = ()
 ) -> Deployment | None:
     """Whom to ask of the candidates that are not `tried` (ids); None if there are none."""
-    if len(group) > MANY and isinstance(group, Group):
-        return many.choose(group, strategy, now, draw, tried)
+    if isinstance(group, Group):
+        if len(group) > MANY:
+            return many.choose(group, strategy, now, draw, tried)
+        if strategy is simple_shuffle and not tried:
+            drawn = _drawn(group, now, draw)
+            if drawn is not None:
+                return drawn
     if tried:
         group = [one for one in group if one.id not in tried]
     found = candidates(group, now)
     return strategy(found, now, draw) if found else None
+
+
+def _drawn(group: Group, now: float, draw: float) -> Deployment | None:
+    """What candidates and lot come to where every deployment takes calls: nearly always, for a sixth of the time."""
+    ranks = group.by_order
+    for state in ranks.states:
+        if state.open_at > now or state.strikes:
+            return None
+    level = ranks.level(0)
+    return level.deployments[place(level.sums, draw * level.sums[-1])]
 
 
 def next_attempt(
