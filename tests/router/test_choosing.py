@@ -338,3 +338,24 @@ def test_where_most_rest_it_looks_at_nobody_more_than_once_or_twice(strategy: St
         Watched.asked = 0
         choose(group, strategy, NOW, draw)
         assert Watched.asked <= COUNT + 2 * MANY + TRIES
+
+
+# In a small one, too.
+
+
+@pytest.mark.parametrize("names", [(), ("weight",), ("rpm",), ("rpm", "order"), ("weight", "order")])
+@pytest.mark.parametrize("resting", [0, 1])
+def test_a_small_group_is_drawn_from_as_the_plan_says(names: tuple[str, ...], resting: int) -> None:
+    """Where all take calls the draw is a short one: it gives everybody the share that the candidates' lot would."""
+    group = many(7)
+    for number, one in enumerate(group):
+        for name in names:
+            setattr(one, name, 1 + number % 3)
+    for one in group[:resting]:
+        state_of(one).open_at = NOW + 1
+    found = candidates(group, NOW)
+    weights = {one: getattr(one, names[0]) if names else 1 for one in found}
+    drawn = shares(group, simple_shuffle, 3000)
+    assert drawn.keys() == weights.keys()
+    for one, weight in weights.items():
+        assert drawn[one] == pytest.approx(weight / sum(weights.values()), abs=0.002)
