@@ -190,11 +190,7 @@ def test_answers_from_the_cache_are_told_of(start_gateway: Start, upstream: Upst
     france, like = "what is the capital of france", "what is the capital city of france"
     first = told(france, 4)  # of the embedding, too
     assert (first["hit"], first["key"]) == (None, None) and first["cost"] > 0
-    hits = [told("what is the capital of france", 6), told("what is the capital of france", 8, stream=True)]
-    hits += [
-        told("what is the capital city of france", 12),
-        told("what is the capital city of france", 16, stream=True),
-    ]
+    hits = [told(france, 6), told(france, 8, stream=True), told(like, 12), told(like, 16, stream=True)]
     for hit in hits:
         assert (hit["what"], hit["hit"], hit["cost"], hit["status"]) == ("success", True, 0, "success")
         assert (hit["text"], hit["tokens"]) == ("hello you", 30)

@@ -99,8 +99,8 @@ def test_what_is_wrong_in_the_list_is_named(wrong: Any, said: str):
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [
-        ({"redis_host": "h"}, NotBuilt, r"litellm\.Router\(redis_host=\.\.\.\)"),
-        ({"cache_responses": True}, NotBuilt, "cache_responses"),
+        ({"redis_host": "h"}, NotBuilt, r"litellm\.Router\(redis_host=\.\.\.\) without cache_responses"),
+        ({"cache_responses": True, "cache_kwargs": {"type": "s3"}}, NotBuilt, "Cache"),
         ({"optional_pre_call_checks": ["x"]}, NotBuilt, "optional_pre_call_checks"),
         ({"routing_strategy_args": {"ttl": 10}}, NotBuilt, "routing_strategy_args"),
         ({"routing_strategy": "by-luck"}, ValueError, "routing_strategy: expected one of simple-shuffle"),
