@@ -89,3 +89,31 @@ def test_who_would_serve(router: Router):
     assert router.completion("m", HI, metadata={"to": "b"})._hidden_params["model_id"] == "b"
     with pytest.raises(litellm.BadRequestError):
         router.get_available_deployment("unknown")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"litellm_session_id": "mine"},
+        {"metadata": {"session_id": "mine"}},
+        {"prompt_cache_key": "mine"},
+        {"long": True},
+    ],
+)
+def test_calls_that_belong_together_go_to_one_deployment(upstream: UpstreamThread, more: dict[str, Any]):
+    params = {"api_base": upstream.base_url, "api_key": "k"}
+    rows = [{"model_name": "m", "litellm_params": {"model": f"openai/{one}", **params}} for one in "abcdefgh"]
+    router = Router(rows, optional_pre_call_checks=["session_affinity", "prompt_caching", "enforce_model_rate_limits"])
+    prompt = [{"role": "system", "content": "long " * 1000}, *HI] if more.pop("long", False) else HI
+
+    def served(**given: Any) -> set[str]:
+        made = [router.completion("m", prompt, **given) for _ in range(6)]
+        made += [asyncio.run(router.acompletion("m", prompt, **given)) for _ in range(6)]
+        return {one._hidden_params["model_id"] for one in made}
+
+    (same,) = served(**more)
+    assert router.get_available_deployment("m", prompt, request_kwargs=more)["model_info"]["id"] == same
+    assert len({router.completion("m", HI)._hidden_params["model_id"] for _ in range(24)}) > 1
+    router.delete_deployment(same)
+    (other,) = served(**more)
+    assert other != same

@@ -101,7 +101,7 @@ def test_what_is_wrong_in_the_list_is_named(wrong: Any, said: str):
     [
         ({"redis_host": "h"}, NotBuilt, r"litellm\.Router\(redis_host=\.\.\.\) without cache_responses"),
         ({"cache_responses": True, "cache_kwargs": {"type": "s3"}}, NotBuilt, "Cache"),
-        ({"optional_pre_call_checks": ["x"]}, NotBuilt, "optional_pre_call_checks"),
+        ({"optional_pre_call_checks": ["router_budget_limiting"]}, NotBuilt, "router_budget_limiting"),
         ({"routing_strategy_args": {"ttl": 10}}, NotBuilt, "routing_strategy_args"),
         ({"routing_strategy": "by-luck"}, ValueError, "routing_strategy: expected one of simple-shuffle"),
         ({"fallbacks": ["m"]}, ValueError, "fallbacks: expected a list like"),

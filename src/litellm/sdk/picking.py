@@ -1,11 +1,13 @@
-"""A strategy of the caller's own: its object is asked who shall serve a call."""
+"""Whom a call goes to for another reason than the strategy's: the caller's own object says so, or it belongs with an
+earlier call (`optional_pre_call_checks`)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from litellm.router.affinity import Preferring
+from litellm.router.affinity import Affinity, Bond, Preferring, keys_of
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.strategies import Strategy
-from litellm.types.calls import Json
+from litellm.types.calls import Json, as_object
 from litellm.types.router import CustomRoutingStrategyBase
 
 Group = tuple[Deployment, ...]
@@ -51,3 +53,19 @@ class Picking:
             return group, Picked(id)
         other = deployments.by_id(id)
         return (group if other is None else (other,)), None
+
+
+@dataclass(frozen=True, slots=True)
+class Sticking:
+    """`checks` are some of `optional_pre_call_checks`; `seconds` is how long a session lasts after a call."""
+
+    affinity: Affinity
+    checks: Collection[str]
+    seconds: float
+
+    def bond(self, given: Json) -> Bond | None:
+        """None if the call has nothing in common with others. A session is `litellm_session_id`, or `session_id` of the
+        metadata."""
+        session = given.get("litellm_session_id") or (as_object(given.get("metadata")) or {}).get("session_id")
+        keys = keys_of(self.checks, given, session, "", self.seconds)
+        return Bond(self.affinity, tuple(keys), given.get("prompt_cache_retention")) if keys else None

@@ -19,6 +19,7 @@ from litellm.catalog import params as names
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
 from litellm.router import mocking
+from litellm.router.affinity import Bond
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import Fallbacks
 from litellm.router.plan import RetryPolicy, Routing, choose
@@ -29,7 +30,7 @@ from litellm.sdk import prechecks, public
 from litellm.sdk.deployments import Asked
 from litellm.sdk.group_caches import Caching, GroupCaches
 from litellm.sdk.lines import Lines
-from litellm.sdk.picking import Picking
+from litellm.sdk.picking import Picked, Picking, Sticking
 from litellm.settings import settings
 from litellm.types.calls import Call, Json, Op, as_list, as_object
 
@@ -150,6 +151,7 @@ class Routed:
     lines: Lines
     picking: Picking | None
     """The caller's own strategy."""
+    sticking: Sticking | None
     routers: tuple[Router, Router] = field(init=False)
     """For synchronous callers, and for asynchronous ones."""
 
@@ -176,8 +178,7 @@ class Routed:
             ask.fit = partial(self._fit, tags, tokens)
         if self.caches.used and given.get("caching") is not False:
             ask.caching = partial(self._caching, given)
-        if self.picking is not None:
-            group, ask.bond = await self.picking.picked(group, self.deployments, given, asynchronous)
+        group, ask.bond = await self.bound(group, given, asynchronous)
         if "priority" in given:
             return await self._in_line(asynchronous, given, ask, group)
         return await self._sent(asynchronous, given, ask, group)
@@ -218,6 +219,14 @@ class Routed:
         if self.deployments.group(self.aliases.get(given["model"], given["model"])):
             return await self.call("embedding", True, {**given, "disable_fallbacks": True})
         return await public.function("aembedding")(**given)
+
+    async def bound(self, group: Group, given: Json, asynchronous: bool) -> tuple[Group, Picked | Bond | None]:
+        """Who may serve a call with these arguments, and who is preferred of them, if anybody is."""
+        if self.picking is not None:
+            group, picked = await self.picking.picked(group, self.deployments, given, asynchronous)
+            if picked is not None:
+                return group, picked
+        return group, None if self.sticking is None else self.sticking.bond(given)
 
     def group(self, model: str, tags: tuple[str, ...] = ()) -> Group:
         """The deployments that may serve a call. Raises BadRequestError, AuthenticationError (by the tags: 401)."""

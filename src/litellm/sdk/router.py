@@ -24,7 +24,7 @@ from litellm.sdk.deployments import Entry, entry_of, read
 from litellm.sdk.lines import Lines
 from litellm.sdk.picking import Picking
 from litellm.sdk.routed import Routed, driven
-from litellm.sdk.router_settings import CHANGEABLE, checked, own_cache, routed, usual
+from litellm.sdk.router_settings import CHANGEABLE, checked, own_cache, routed, sticking, usual
 from litellm.types import router as types
 from litellm.types.calls import Json, Op
 from litellm.unbuilt import lacking
@@ -91,6 +91,7 @@ class Router:
         self._cache = own_cache(self._given)
         self._lines = Lines()
         self._picking: Picking | None = None
+        self._sticking = sticking(self._given)
         self._routed: Routed
         self.set_model_list(model_list or ())
 
@@ -242,10 +243,10 @@ class Router:
     async def _available(self, given: Json, asynchronous: bool) -> Json:
         with self._lock:  # what is served and what is listed are of one moment
             routed, entries = self._routed, self._entries
-        strategy, group = routed.routing.strategy, routed.group_for(given)
-        if routed.picking is not None:
-            group, bond = await routed.picking.picked(group, routed.deployments, given, asynchronous)
-            strategy = strategy if bond is None else bond.over(strategy, given["model"], monotonic())
+        strategy = routed.routing.strategy
+        group, bond = await routed.bound(routed.group_for(given), given, asynchronous)
+        if bond is not None:
+            strategy = bond.over(strategy, routed.aliases.get(given["model"], given["model"]), monotonic())
         chosen = choose(group, strategy, monotonic(), random())
         if chosen is None:
             raise e.RouterRateLimitError(given["model"], round(wait(group, monotonic()), 1))
@@ -297,7 +298,7 @@ class Router:
             deployment.state = self._health.of(deployment.id)
             deployment.state.limit(one.parallel, deployment.rpm, deployment.tpm)
         listed = [one.deployment for one in entries]
-        self._routed = routed(self._given, listed, self._cache, self._lines, self._picking)
+        self._routed = routed(self._given, listed, self._cache, self._lines, self._picking, self._sticking)
         self._entries = entries
         self._health.keep({one.deployment.id for one in entries})
 

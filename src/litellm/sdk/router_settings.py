@@ -7,11 +7,12 @@ from litellm.router import rules
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.health import Cooldowns
 from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.shared import SharedAffinity
 from litellm.router.strategies import STRATEGIES
 from litellm.sdk.deployments import Usual
 from litellm.sdk.group_caches import GroupCaches
 from litellm.sdk.lines import Lines
-from litellm.sdk.picking import Picking
+from litellm.sdk.picking import Picking, Sticking
 from litellm.sdk.routed import Routed
 from litellm.settings import settings
 from litellm.types.calls import Json
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
     from litellm.sdk.cache import Cache
 
 NOT_BUILT: Final = (
-    "optional_pre_call_checks", "provider_budget_config",
+    "provider_budget_config",
     "alerting_config", "enable_health_check_routing", "enable_weighted_failover", "router_general_settings",
     "search_tools", "guardrail_list",
 )  # fmt: skip
 """Whoever passes one of these expects something that would not happen."""
+
+CHECKS: Final = frozenset({"prompt_caching", "session_affinity", "enforce_model_rate_limits"})
+"""Of `optional_pre_call_checks`. Limits of deployments are always enforced, said or not."""
 
 REDIS: Final = ("redis_url", "redis_host", "redis_port", "redis_password")
 """Where the Router's own cache is."""
@@ -52,6 +56,9 @@ def checked(given: Json) -> Json:
     for name in NOT_BUILT:
         if given[name]:
             raise NotBuilt(f"litellm.Router({name}=...)")
+    for name in given["optional_pre_call_checks"] or ():
+        if name not in CHECKS:
+            raise NotBuilt(f"litellm.Router(optional_pre_call_checks=[{name!r}])")
     for name in REDIS:
         if given[name] and not given["cache_responses"]:
             raise NotBuilt(f"litellm.Router({name}=...) without cache_responses")
@@ -100,8 +107,18 @@ def own_cache(given: Json) -> "Cache | None":
     return Cache(**arguments)
 
 
+def sticking(given: Json) -> Sticking | None:
+    checks = CHECKS.intersection(given["optional_pre_call_checks"] or ()) - {"enforce_model_rate_limits"}
+    return Sticking(SharedAffinity(), checks, given["deployment_affinity_ttl_seconds"]) if checks else None
+
+
 def routed(
-    given: Json, listed: Iterable[Deployment], cache: "Cache | None", lines: Lines, picking: Picking | None
+    given: Json,
+    listed: Iterable[Deployment],
+    cache: "Cache | None",
+    lines: Lines,
+    picking: Picking | None,
+    sticks: Sticking | None,
 ) -> Routed:
     retries, rest = given["num_retries"], given["cooldown_time"]
     aliases = {name: one if isinstance(one, str) else one["model"] for name, one in given["model_group_alias"].items()}
@@ -139,4 +156,5 @@ def routed(
         GroupCaches(cache, given["caching_groups"] or (), deployments),
         lines,
         picking,
+        sticks,
     )
