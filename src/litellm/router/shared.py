@@ -45,6 +45,10 @@ class SharedState(State):
         with self.guard:
             super().forget()
 
+    def rests_elsewhere(self, now: float, seconds: float) -> None:
+        with self.guard:
+            super().rests_elsewhere(now, seconds)
+
 
 class SharedAffinity(Affinity):
     def __init__(self, most: int = MOST) -> None:

@@ -13,6 +13,7 @@ from random import random
 from threading import RLock
 from time import monotonic
 from typing import Any, Final
+from weakref import finalize
 
 from litellm import exceptions as e
 from litellm.router import groups
@@ -24,7 +25,7 @@ from litellm.sdk.deployments import Entry, entry_of, read
 from litellm.sdk.lines import Lines
 from litellm.sdk.picking import Picking
 from litellm.sdk.routed import Routed, driven
-from litellm.sdk.router_settings import CHANGEABLE, checked, own_cache, routed, sticking, usual
+from litellm.sdk.router_settings import CHANGEABLE, checked, own_cache, resting, routed, sticking, usual
 from litellm.types import router as types
 from litellm.types.calls import Json, Op
 from litellm.unbuilt import lacking
@@ -92,6 +93,9 @@ class Router:
         self._lines = Lines()
         self._picking: Picking | None = None
         self._sticking = sticking(self._given)
+        self._resting = resting(self._given, self._health)
+        if self._resting is not None:
+            finalize(self, self._resting.stop).atexit = False
         self._routed: Routed
         self.set_model_list(model_list or ())
 
@@ -148,9 +152,13 @@ class Router:
         return await batch.first_of([self.acompletion(name, messages, **kwargs) for name in names])
 
     def _now(self, op: Op, given: Json) -> Any:
+        if self._resting is not None:
+            self._resting.started()
         return driven(self._routed.call(op, False, given))
 
     async def _call(self, op: Op, given: Json) -> Any:
+        if self._resting is not None:
+            self._resting.started()
         return await self._routed.call(op, True, given)
 
     # Deployments: what is known of those that stay is kept.
@@ -285,7 +293,10 @@ class Router:
             self._cache.flush_cache()
 
     def discard(self) -> None:
-        """It is used no more: its own cache is closed, so that calls go on without one in Redis."""
+        """It is used no more: its connections to Redis are closed. Calls go on without."""
+        if self._resting is not None:
+            self._resting.stop()
+            self._resting = None
         if self._cache is not None:
             portal.run_sync(self._cache.disconnect)
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from litellm.caching.places import Place
 from litellm.router import rules
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.health import Cooldowns
+from litellm.router.health import Cooldowns, Health
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.shared import SharedAffinity
 from litellm.router.strategies import STRATEGIES
@@ -20,6 +21,7 @@ from litellm.unbuilt import NotBuilt
 
 if TYPE_CHECKING:
     from litellm.sdk.cache import Cache
+    from litellm.sdk.resting import Resting
 
 NOT_BUILT: Final = (
     "provider_budget_config",
@@ -32,7 +34,7 @@ CHECKS: Final = frozenset({"prompt_caching", "session_affinity", "enforce_model_
 """Of `optional_pre_call_checks`. Limits of deployments are always enforced, said or not."""
 
 REDIS: Final = ("redis_url", "redis_host", "redis_port", "redis_password")
-"""Where the Router's own cache is."""
+"""Through which Routers tell each other who rests, and where the Router's own cache is."""
 
 BUFFER: Final = "lowest_latency_buffer"
 
@@ -59,9 +61,6 @@ def checked(given: Json) -> Json:
     for name in given["optional_pre_call_checks"] or ():
         if name not in CHECKS:
             raise NotBuilt(f"litellm.Router(optional_pre_call_checks=[{name!r}])")
-    for name in REDIS:
-        if given[name] and not given["cache_responses"]:
-            raise NotBuilt(f"litellm.Router({name}=...) without cache_responses")
     for name in given["routing_strategy_args"] or ():
         if name != BUFFER:
             raise NotBuilt(f"litellm.Router(routing_strategy_args={{{name!r}: ...}})")
@@ -93,6 +92,22 @@ def usual(given: Json) -> Usual:
         priced=given["routing_strategy"] == "cost-based-routing",
         lenient=given["ignore_invalid_deployments"],
     )
+
+
+def redis_of(given: Json) -> Place | None:
+    """None if no Redis is named."""
+    url, host, port, password = (given[name] for name in REDIS)
+    return Place(url=url, host=host, port=port, password=password) if url or host else None
+
+
+def resting(given: Json, health: Health) -> "Resting | None":
+    """Raises ValueError for an address that is none, ImportError for Redis without its library."""
+    place = redis_of(given)
+    if place is None:
+        return None
+    from litellm.sdk.resting import Resting  # with the client of Redis
+
+    return Resting(place, health)
 
 
 def own_cache(given: Json) -> "Cache | None":
