@@ -115,6 +115,20 @@ def test_a_fallbacks_answer_is_the_fallbacks(make: Make, upstream: UpstreamThrea
     assert len(upstream.asked("ok")) == 1 and len(upstream.asked("status-500")) == 2
 
 
+def test_a_fallback_with_a_key_of_its_own_shares_nothing_with_its_group(make: Make, upstream: UpstreamThread):
+    router = make(("bad", "status-500"), ("good", "ok"), cache_responses=True)
+    router.completion("good", HI)
+    for fallback, known in ((["good"], True), ([{"model": "good", "api_key": "mine"}], False)):
+        assert hit(router.completion("bad", HI, fallbacks=fallback)) == known
+
+
+def test_other_tags_are_another_model(make: Make, upstream: UpstreamThread):
+    rows = [("m", name, {"tags": [name]}) for name in ("free", "paid")]
+    router = make(*rows, cache_responses=True, enable_tag_filtering=True)
+    for name in ("free", "paid"):
+        assert [hit(router.completion("m", HI, tags=[name])) for _ in range(3)] == [False, True, True]
+
+
 def test_a_question_is_embedded_by_a_group_of_the_router(make: Make, upstream: UpstreamThread):
     kind = {"type": "local-semantic", "similarity_threshold": 0.8, "redis_semantic_cache_embedding_model": "vectors"}
     router = make(("m", "ok"), ("vectors", "by-words"), cache_responses=True, cache_kwargs=kind)

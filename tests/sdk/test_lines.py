@@ -117,9 +117,9 @@ def test_who_is_cancelled_leaves_the_line(upstream: UpstreamThread):
 
 def test_a_place_is_left_once():
     lines = Lines()
-    with lines.join("g", 1) as place, lines.join("g", 0) as before:
-        assert lines.ahead("g", (1, 0)) == 1
+    with lines.join(("g",), 1) as place, lines.join(("g",), 0) as before:
+        assert lines.ahead(("g",), (1, 0)) == 1
         before.leave()
-        assert lines.ahead("g", (1, 0)) == 0
+        assert lines.ahead(("g",), (1, 0)) == 0
         place.leave()
         assert place.left and not lines._waiting  # pyright: ignore[reportPrivateUsage]

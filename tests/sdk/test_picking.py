@@ -64,6 +64,19 @@ def test_the_picked_one_serves(router: Router, upstream: UpstreamThread):
     assert [request.json["model"] for request in upstream.requests] == ["b", "b", "a", "c", "a", "b", "c", "b"]
 
 
+def test_one_of_another_group_is_that_groups_in_all(router: Router, upstream: UpstreamThread):
+    litellm.enable_cache()
+    try:
+        for to, hit in (("c", False), ("a", False), ("c", True), ("b", True)):
+            made = router.completion("m", HI, metadata={"to": to})
+            assert made._hidden_params.get("cache_hit", False) == hit
+            group = made._hidden_params["additional_headers"]["x-litellm-model-group"]
+            assert group == ("n" if to == "c" else "m")
+    finally:
+        litellm.disable_cache()
+    assert [request.json["model"] for request in upstream.requests] == ["c", "a"]
+
+
 def test_who_rests_is_not_asked_and_others_follow_a_failure(router: Router, upstream: UpstreamThread):
     for _ in range(3):
         made = router.completion("m", HI, metadata={"to": "status-401"})

@@ -15,26 +15,30 @@ LOOK_SECONDS: Final = 0.003
 LONGEST_LOOK: Final = 0.1
 
 
+Group = tuple[str, ...]
+"""The ids of the deployments that may serve a call: calls that may go elsewhere are not in each other's way."""
+
+
 class Lines:
-    """One line for each model group; of those with the lowest number who came first is the first."""
+    """One line for each group; of those with the lowest number who came first is the first."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._waiting: dict[str, list[tuple[int, int]]] = {}
+        self._waiting: dict[Group, list[tuple[int, int]]] = {}
         self._count = count()
 
-    def join(self, group: str, priority: int) -> "Place":
+    def join(self, group: Group, priority: int) -> "Place":
         with self._lock:
             turn = priority, next(self._count)
             insort(self._waiting.setdefault(group, []), turn)
             return Place(self, group, turn)
 
-    def ahead(self, group: str, turn: tuple[int, int]) -> int:
+    def ahead(self, group: Group, turn: tuple[int, int]) -> int:
         """How many are served before."""
         with self._lock:
             return bisect_left(self._waiting[group], turn)
 
-    def leave(self, group: str, turn: tuple[int, int]) -> None:
+    def leave(self, group: Group, turn: tuple[int, int]) -> None:
         with self._lock:
             line = self._waiting[group]
             line.remove(turn)
@@ -45,7 +49,7 @@ class Lines:
 class Place:
     """One call's, which leaves it when its request begins: until then the slot it has chosen is nobody's."""
 
-    def __init__(self, lines: Lines, group: str, turn: tuple[int, int]) -> None:
+    def __init__(self, lines: Lines, group: Group, turn: tuple[int, int]) -> None:
         self._lines = lines
         self._group = group
         self._turn = turn

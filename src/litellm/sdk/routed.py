@@ -177,8 +177,10 @@ class Routed:
         if self.any_tag is not None or tokens is not None:
             ask.fit = partial(self._fit, tags, tokens)
         if self.caches.used and given.get("caching") is not False:
-            ask.caching = partial(self._caching, given)
-        group, ask.bond = await self.bound(group, given, asynchronous)
+            ask.caching = partial(self._caching, given, tags, ask.changes)
+        bound, ask.bond = await self.bound(group, given, asynchronous)
+        if bound is not group:
+            group, ask.model = bound, bound[0].model_name
         if "priority" in given:
             return await self._in_line(asynchronous, given, ask, group)
         return await self._sent(asynchronous, given, ask, group)
@@ -195,7 +197,7 @@ class Routed:
         """Once it is this call's turn, and a deployment takes it. Raises Timeout, after the call's own timeout."""
         clock, sleep = time.monotonic, asyncio.sleep if asynchronous else _sleep
         until = clock() + _seconds(given.get("timeout"), group[0].defaults.get("timeout"))
-        with self.lines.join(group[0].model_name, _whole(given, "priority")) as place:
+        with self.lines.join(tuple(one.id for one in group), _whole(given, "priority")) as place:
             ask.begun = place.leave
             while await place.turn(
                 lambda: choose(group, self.routing.strategy, clock(), random()) is not None, until, sleep
@@ -208,10 +210,14 @@ class Routed:
         text = f"No deployment of {ask.model} took the call in time"
         raise e.Timeout(message=text, model=ask.model, llm_provider="")
 
-    def _caching(self, given: Json, model: str) -> Caching:
-        """For an attempt at a model group. With credentials of the caller's own an answer is not the group's."""
-        own = any(names.is_credential(name) for name in given)
+    def _caching(self, given: Json, tags: tuple[str, ...], changes: Mapping[str, Json] | None, model: str) -> Caching:
+        """For an attempt at a model group. With credentials of the caller's own an answer is not the group's; and where
+        tags say which deployments may serve, other tags are another model."""
+        changed = (changes or {}).get(model) or {}
+        own = any(names.is_credential(name) for name in (*given, *changed))
         owner = None if own else self.caches.owner(model)
+        if owner is not None and self.any_tag is not None:
+            owner = replace(owner, model="\n".join((owner.model, *sorted(tags))))
         return Caching(self.caches.own, owner, bool(given.get("caching")), self._embed)
 
     async def _embed(self, **given: Any) -> Any:
