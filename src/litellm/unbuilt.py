@@ -99,7 +99,7 @@ METHODS: Final[dict[str, dict[str, Public]]] = {
     "litellm": {
         "Router": (
             "_deployment_params_with_request_reasoning_override",
-            "aresponses aimage_generation atranscription aspeech arerank amoderation schedule_acompletion",
+            "aresponses aimage_generation atranscription aspeech arerank amoderation",
         ),
     },
 }

@@ -58,7 +58,7 @@ CLASSES = """
 LACKING = """
     litellm.Router._deployment_params_with_request_reasoning_override litellm.Router.aimage_generation
     litellm.Router.amoderation litellm.Router.arerank litellm.Router.aresponses litellm.Router.aspeech
-    litellm.Router.atranscription litellm.Router.schedule_acompletion
+    litellm.Router.atranscription
 """.split()  # noqa: SIM905
 
 

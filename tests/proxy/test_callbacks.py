@@ -28,10 +28,11 @@ from litellm.integrations.custom_logger import CustomLogger
 
 def put(what, kwargs, response=None, **more):
     payload = kwargs["standard_logging_object"] or {}
-    text = response.choices[0].message.content if response is not None else None
+    text = response.choices[0].message.content if hasattr(response, "choices") else None
     line = {"what": what, "model": kwargs["model"], "metadata": kwargs["litellm_params"]["metadata"], "text": text,
             "cost": kwargs["response_cost"], "tokens": payload.get("total_tokens"), "id": kwargs["litellm_call_id"],
-            "status": payload.get("status"), "group": payload.get("model_group"), **more}
+            "status": payload.get("status"), "group": payload.get("model_group"), "hit": kwargs["cache_hit"],
+            "key": payload.get("cache_key"), **more}
     with open(os.environ["NEWS"], "a") as file:
         file.write(json.dumps(line) + "\\n")
 
@@ -164,6 +165,36 @@ def test_callbacks_and_custom_providers(
     assert ask(gateway, "nobody")[0] == 400
     assert gateway.stop() == 0
     assert "RuntimeError" in gateway.log and "a secret prompt" not in gateway.log
+
+
+CACHED = """callbacks: hooks.logger
+  custom_provider_map: [{provider: mine, custom_handler: hooks.llm}]
+  cache: true
+  cache_params: {type: semantic, similarity_threshold: 0.8, embedding_model: up/by-words}"""
+
+
+def test_answers_from_the_cache_are_told_of(start_gateway: Start, upstream: UpstreamThread, tmp_path: Path) -> None:
+    """Whole ones and streams, of the same words and of like ones: each is a call that succeeded, and cost nothing."""
+    folder, file = tmp_path / "gateway0", tmp_path / "news"
+    folder.mkdir()
+    (folder / "hooks.py").write_text(HOOKS)
+    gateway = start_gateway(config(upstream.base_url, CACHED), NEWS=str(file))
+
+    def told(content: str, count: int, stream: bool = False) -> dict[str, Any]:
+        """What callbacks hear of the chat's success, once they have been told so many things in all."""
+        messages = [{"role": "user", "content": content}]
+        assert ask(gateway, "priced", messages=messages, stream=stream)[0] == 200
+        heard = [line for line in news(file, count) if line["group"] == "priced"]
+        return heard[-1]
+
+    france, like = "what is the capital of france", "what is the capital city of france"
+    first = told(france, 4)  # of the embedding, too
+    assert (first["hit"], first["key"]) == (None, None) and first["cost"] > 0
+    hits = [told(france, 6), told(france, 8, stream=True), told(like, 12), told(like, 16, stream=True)]
+    for hit in hits:
+        assert (hit["what"], hit["hit"], hit["cost"], hit["status"]) == ("success", True, 0, "success")
+        assert (hit["text"], hit["tokens"]) == ("hello you", 30)
+    assert len({hit["key"] for hit in hits}) == 1 and len(hits[0]["key"]) == 64
 
 
 # What a config may name, without a server

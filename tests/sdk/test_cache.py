@@ -30,16 +30,23 @@ def no_cache_after() -> Iterator[None]:
     litellm.disable_cache()
 
 
-@pytest.fixture(params=["local", "disk", "redis"])
-def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cache]:
-    more: dict[str, Any] = {"disk": {"disk_cache_dir": str(tmp_path)}}.get(request.param, {})
-    if request.param == "redis":
+def made(kind: str, request: pytest.FixtureRequest, tmp_path: Path, **more: Any) -> Iterator[Cache]:
+    if kind == "disk":
+        more["disk_cache_dir"] = str(tmp_path)
+    if kind.startswith("redis"):
         server: RedisServer = request.getfixturevalue("shared_redis")
         server.ask("FLUSHALL")
-        more = {"url": server.url}
-    made = litellm.cache = Cache(type=request.param, **more)
-    yield made
-    asyncio.run(made.disconnect())
+        more["url"] = server.url
+    cache = litellm.cache = Cache(type=kind, **more)
+    yield cache
+    asyncio.run(cache.disconnect())
+
+
+@pytest.fixture(params=["local", "disk", "redis", "local-semantic", "redis-semantic"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cache]:
+    """Without an embedding model the semantic ones find the same words, as all others do."""
+    more = {"similarity_threshold": 0.8} if request.param.endswith("semantic") else {}
+    yield from made(request.param, request, tmp_path, **more)
 
 
 def call(upstream: UpstreamThread, model: str = "ok", **more: Any) -> Any:

@@ -99,9 +99,8 @@ def test_what_is_wrong_in_the_list_is_named(wrong: Any, said: str):
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [
-        ({"redis_host": "h"}, NotBuilt, r"litellm\.Router\(redis_host=\.\.\.\)"),
-        ({"cache_responses": True}, NotBuilt, "cache_responses"),
-        ({"optional_pre_call_checks": ["x"]}, NotBuilt, "optional_pre_call_checks"),
+        ({"cache_responses": True, "cache_kwargs": {"type": "s3"}}, NotBuilt, "Cache"),
+        ({"optional_pre_call_checks": ["router_budget_limiting"]}, NotBuilt, "router_budget_limiting"),
         ({"routing_strategy_args": {"ttl": 10}}, NotBuilt, "routing_strategy_args"),
         ({"routing_strategy": "by-luck"}, ValueError, "routing_strategy: expected one of simple-shuffle"),
         ({"fallbacks": ["m"]}, ValueError, "fallbacks: expected a list like"),
@@ -374,6 +373,28 @@ def test_one_deployment_comes_changes_and_goes(make: Make, upstream: UpstreamThr
         router.completion("n", HI)
     with pytest.raises(ValueError, match=r"deployment\.model_name"):
         router.add_deployment({"litellm_params": {"model": "openai/m"}})
+
+
+def test_whoever_asks_while_the_list_changes_gets_one_that_was_served(make: Make, upstream: UpstreamThread):
+    lists = [[row(upstream, "m", name, None, {"id": name + str(number)}) for name in "abc"] for number in range(2)]
+    router = make()
+    router.set_model_list(lists[0])
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            for one in lists:
+                router.set_model_list(one)
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(2000):
+            assert router.get_available_deployment("m")["model_name"] == "m"
+            assert len(router.get_model_list("m")) == 3
+    finally:
+        stop.set()
+        changing.join(30)
 
 
 def test_what_a_group_is(make: Make):

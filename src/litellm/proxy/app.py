@@ -44,8 +44,8 @@ if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.checking import Checks
     from litellm.proxy.idempotency import Once
     from litellm.proxy.lease import Lease
-    from litellm.proxy.rests import Rests
     from litellm.router.affinity import Affinity
+    from litellm.router.rests import Rests
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
@@ -114,7 +114,7 @@ class Gateway:
         address = place.redis_of(self.snapshot.config)
         if address is not None:
             from litellm.kv.redis import Redis
-            from litellm.proxy.rests import Rests
+            from litellm.router.rests import Rests
 
             self._redis = Redis(address)
             self._rests = Rests(self._redis, self.health)

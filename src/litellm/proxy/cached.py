@@ -6,20 +6,17 @@ the same code. The cache is the process's and outlives a reload that does not ch
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
-from litellm.caching import entries
-from litellm.caching.base import Store, Unreachable
+from litellm.caching.answers import DEFAULT_TTL, MAX_ENTRY, Answers
+from litellm.caching.base import Store
 from litellm.caching.controls import Controls, controls
-from litellm.caching.disk import DiskStore
 from litellm.caching.keys import cache_key
 from litellm.caching.memory import MemoryStore
 from litellm.catalog import models, params
@@ -35,18 +32,11 @@ from litellm.router.deployments import Deployment
 from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json
 
-if TYPE_CHECKING:
-    from litellm.kv.redis import Redis
-
-DEFAULT_TTL: Final = 600.0
-DEFAULT_FOLDER: Final = ".litellm_cache"
 WAIT_SECONDS: Final = 60.0
 """How long an ask waits for the same one that is under way, before it goes on its own."""
-MAX_ENTRY: Final = 16 * 1024 * 1024
 
 Group = tuple[Deployment, ...]
 
-_OPS: Final = {"chat": "completion", "completion": "text_completion", "embedding": "embedding"}
 _FREE: Final = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
 
 _log = logging.getLogger("litellm.proxy")
@@ -54,15 +44,17 @@ _log = logging.getLogger("litellm.proxy")
 
 @dataclass(slots=True)
 class Cache:
-    """The process's: its store, its settings, and which asks are under way."""
+    """The process's: its answers, its settings, and which asks are under way."""
 
     settings: CacheParams
-    store: Store
+    answers: Answers
     metrics: Metrics
     flights: dict[str, asyncio.Future[bytes | None]] = field(default_factory=dict[str, Any])
     writing: set[asyncio.Task[None]] = field(default_factory=set[Any])
-    reached: bool = True
-    """Said to the log once when it changes."""
+
+    @property
+    def store(self) -> Store:
+        return self.answers.store
 
     def before(self, router: Router, exchange: Exchange, identity: Identity, ours: Json) -> "Router | CachedRouter":
         """The router of one call. Raises ProxyError 400 for controls that make no sense."""
@@ -88,30 +80,8 @@ class Cache:
             return f"team:{identity.team_id}"
         return f"key:{identity.key}"
 
-    def takes(self, ask: Ask) -> bool:
-        kinds = self.settings.supported_call_types
-        return kinds is None or not {_OPS[ask.op], f"a{_OPS[ask.op]}"}.isdisjoint(kinds)
-
-    async def find(self, key: str, max_age: float | None) -> Json | None:
-        try:
-            raw = self.store.here(key) or await self.store.get(key)
-        except Unreachable as error:
-            return self.unreachable(error)
-        self.reached = True
-        return entries.unpacked(raw, time.time(), max_age)
-
-    def seconds(self, said: Controls) -> float:
-        """How long an answer is kept."""
-        return said.ttl or self.settings.ttl or DEFAULT_TTL
-
-    async def keep(self, key: str, wire: bytes, ttl: float) -> None:
-        raw = entries.packed(wire, time.time())
-        if len(raw) > MAX_ENTRY:
-            return
-        try:
-            await self.store.set(key, raw, ttl)
-        except Unreachable as error:
-            self.unreachable(error)
+    async def keep(self, key: str, wire: bytes, seconds: float) -> None:
+        await self.answers.keep(key, wire, seconds)
         self.count()
 
     def keep_stream(self, keep: Callable[[bytes], Awaitable[None]], pieces: list[bytes]) -> None:
@@ -135,46 +105,15 @@ class Cache:
             await asyncio.wait(self.writing)
         await self.store.aclose()
 
-    def unreachable(self, error: Unreachable) -> None:
-        """Nobody is refused for it, and a day of it is one line."""
-        if self.reached:
-            _log.warning("the cache cannot be asked, calls go on without: %s", error)
-        self.reached = False
-
 
 def make(settings: CacheParams, metrics: Metrics) -> Cache:
     """Raises ImportError for Redis without its library, ValueError for an address that is none."""
+    answers = Answers(settings.place.store(), _log, settings.ttl or DEFAULT_TTL, settings.supported_call_types)
     if settings.is_semantic:
         from litellm.proxy import semantic
 
-        return semantic.make(settings, metrics)
-    return Cache(settings, _store(settings), metrics)
-
-
-def _store(settings: CacheParams) -> Store:
-    if settings.type == "disk":
-        return DiskStore(Path(settings.disk_cache_dir or DEFAULT_FOLDER))
-    if settings.type == "redis":
-        return redis_store(settings, "cache")
-    size = settings.max_size_in_memory
-    return MemoryStore() if size is None else MemoryStore(entries=size)
-
-
-def redis_store(settings: CacheParams, kind: str) -> Store:
-    """Raises as `make` does. Stores of two kinds share no entry."""
-    from litellm.caching.redis import RedisStore
-
-    return RedisStore(*redis_place(settings, kind))
-
-
-def redis_place(settings: CacheParams, kind: str) -> "tuple[Redis, str]":
-    """The connection and the prefix of all keys."""
-    from litellm.kv.redis import Address, Redis, parse
-
-    password = settings.password.get_secret_value() if settings.password else None
-    plain = Address(settings.host or "localhost", settings.port or 6379, password=password, tls=bool(settings.ssl))
-    address = parse(settings.url.get_secret_value()) if settings.url else plain
-    return Redis(address), f"litellm:{kind}:{settings.namespace or ''}:"
+        return semantic.make(settings, answers, metrics)
+    return Cache(settings, answers, metrics)
 
 
 class CachedRouter:
@@ -204,7 +143,7 @@ class CachedRouter:
             led = flight.result() if flight.done() else None
             found = None if led is None else orjson.loads(led)
         if found is not None:
-            return Served(Reply(found, [], 0.0), self._hit(key, group))
+            return self._whole(key, ask, found, self._hit(key, group))
         return (await self._ask(key, ask, group, num_retries))[0]
 
     async def _lead(self, key: str, ask: Ask, group: Group, num_retries: int | None) -> Served[Reply]:
@@ -240,11 +179,17 @@ class CachedRouter:
         with self._unsent():
             found = await self._found(key)
         if found is not None:
-            return await self._played(ask, found, self._hit(key, group))
+            return await self._played(key, ask, found, self._hit(key, group))
         return await self._open(key, ask, group, num_retries)
 
-    async def _played(self, ask: Ask, found: Json, served_by: Deployment) -> Served[EventStream]:
-        played = await self._router.stream(replace(ask, mock=found), (served_by,), 0)
+    def _whole(self, key: str, ask: Ask, found: Json, served_by: Deployment) -> Served[Reply]:
+        served = Served(Reply(found, [], 0.0), served_by)
+        ask.cached = key
+        self._router.remembered(ask, served)
+        return served
+
+    async def _played(self, key: str, ask: Ask, found: Json, served_by: Deployment) -> Served[EventStream]:
+        played = await self._router.stream(replace(ask, mock=found, cached=key), (served_by,), 0)
         played.result.seconds = 0.0  # no provider was waited for
         return played
 
@@ -257,10 +202,10 @@ class CachedRouter:
         return served
 
     async def _keep(self, key: str, wire: bytes) -> None:
-        await self._cache.keep(key, wire, self._cache.seconds(self._said))
+        await self._cache.keep(key, wire, self._cache.answers.seconds(self._said))
 
     def _key(self, ask: Ask, group: Group) -> str | None:
-        return self._key_of(ask.op, ask.params, ask, group) if self._cache.takes(ask) else None
+        return self._key_of(ask.op, ask.params, ask, group) if self._cache.answers.takes(ask.op) else None
 
     def _key_of(self, op: str, wanted: Json, ask: Ask, group: Group) -> str | None:
         """Of an ask with these parameters in place of its own."""
@@ -270,7 +215,7 @@ class CachedRouter:
         return cache_key(self._scope, op, model, params, namespace=namespace, mock=ask.mock)
 
     async def _found(self, key: str) -> Json | None:
-        return None if self._said.no_cache else await self._cache.find(key, self._said.max_age)
+        return None if self._said.no_cache else await self._cache.answers.find(key, self._said.max_age)
 
     @contextmanager
     def _unsent(self) -> Generator[None]:

@@ -17,7 +17,6 @@ import orjson
 from litellm.caching.base import Store, Unreachable
 from litellm.caching.disk import DiskStore
 from litellm.caching.memory import MemoryStore
-from litellm.proxy import cached
 from litellm.proxy.config.schema import GeneralSettings, LitellmSettings
 from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import ProxyError
@@ -225,7 +224,9 @@ def make(general: GeneralSettings, settings: LitellmSettings, worker: Worker) ->
     if ttl == 0:
         return None
     if settings.cache and params is not None and params.is_in_redis:
-        return Once(cached.redis_store(params, "idempotency"), ttl, shared=True)
+        from litellm.caching.redis import RedisStore
+
+        return Once(RedisStore(*params.place.redis("idempotency")), ttl, shared=True)
     if worker.count > 1 and worker.folder is not None:
         return Once(DiskStore(worker.folder / "idempotency", MAX_BYTES), ttl, shared=True)
     return Once(MemoryStore(MAX_ENTRIES, MAX_BYTES), ttl, shared=False)

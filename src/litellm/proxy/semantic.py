@@ -1,24 +1,21 @@
 """The semantic cache: a chat that nobody has asked word for word may get the answer of one that means the same.
 
 Nothing but the last message's text may differ; tenant, model and all parameters are the exact cache's. A question is
-embedded by one of the gateway's own model groups. If that fails or takes long, the call goes on without.
+embedded by one of the gateway's own model groups.
 """
 
-import asyncio
-import logging
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import cast
 
-from litellm import exceptions as e
-from litellm.caching import semantic
-from litellm.caching.base import Unreachable
+from litellm.caching.answers import Answers
 from litellm.caching.controls import Controls
-from litellm.caching.semantic import Near, SemanticStore, Vector
-from litellm.caching.semantic_memory import SemanticMemoryStore
+from litellm.caching.likeness import Like, Likeness, Question
+from litellm.caching.semantic import SemanticStore
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import headers, prices, regions
-from litellm.proxy.cached import Cache, CachedRouter, Group, redis_place
+from litellm.proxy.cached import Cache, CachedRouter, Group
 from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.metrics import Metrics
@@ -26,51 +23,25 @@ from litellm.router.deployments import Deployment
 from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json, as_object
 
-EMBED_SECONDS: Final = 2.0
-REST_SECONDS: Final = 10.0
-"""How long nothing is embedded after an embedding took too long: not every call shall wait for it."""
-
-_log = logging.getLogger("litellm.proxy")
-
 
 @dataclass(slots=True, kw_only=True)
 class SemanticCache(Cache):
-    """`vectors` is the store once more, by what else it can do."""
-
-    vectors: SemanticStore
-    model: str
-    least: float
-    """The cosine from which on two questions are the same."""
-    rests_until: float = 0.0
-    """In the loop's time."""
-    embeds: bool = True
-    """Said to the log once when it changes."""
+    likeness: Likeness
 
     def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> CachedRouter:
         return SemanticRouter(self, router, exchange, scope, said)
 
-    async def embed(self, router: Router, text: str, exchange: Exchange) -> Vector | None:
+    async def embed(self, router: Router, exchange: Exchange, text: str) -> Json | None:
         """For the call's account and in its regions; without fallbacks, which would be other models."""
-        clock = asyncio.get_running_loop().time
-        group = router.deployments.group(self.model)
+        model = self.likeness.model
+        group = router.deployments.group(model)
         if exchange.bound is not None:
             group = regions.within(exchange.bound.regions, group)
-        if not group or clock() < self.rests_until:
+        if not group:
             return None
-        try:
-            async with asyncio.timeout(EMBED_SECONDS):
-                served = await router.send(Ask("embedding", self.model, {"input": text}, fallbacks=()), group, 0)
-        except TimeoutError:
-            self.rests_until = clock() + REST_SECONDS
-            return self._failed(f"no answer within {EMBED_SECONDS:g} s")
-        except e.LiteLLMError as error:  # its text may repeat the question
-            return self._failed(type(error).__name__)
+        served = await router.send(Ask("embedding", model, {"input": text}, fallbacks=()), group, 0)
         self._used(served, group, exchange)
-        made = semantic.vector(served.result.wire)
-        if made is None:
-            return self._failed("the answer has no embedding")
-        self.embeds = True
-        return made
+        return served.result.wire
 
     def _used(self, served: Served[Reply], group: Group, exchange: Exchange) -> None:
         reply, deployment, made = served.result, served.deployment, None
@@ -82,52 +53,23 @@ class SemanticCache(Cache):
         if exchange.charge is not None:
             exchange.charge.embedded(deployment, usage, made)
 
-    def _failed(self, why: str) -> None:
-        if self.embeds:
-            _log.warning("%s does not embed, the cache finds only the same words: %s", self.model, why)
-        self.embeds = False
 
-    async def near(self, bucket: str, asked: Vector) -> list[Near]:
-        try:
-            return await self.vectors.near(bucket, asked, self.least)
-        except Unreachable as error:
-            self.unreachable(error)
-            return []
-
-    async def place(self, bucket: str, key: str, vector: Vector, ttl: float) -> None:
-        try:
-            await self.vectors.place(bucket, key, vector, ttl)
-        except Unreachable as error:
-            self.unreachable(error)
-        self.count()
-
-
-def make(settings: CacheParams, metrics: Metrics) -> SemanticCache:
-    """For settings that have passed the config's check. Raises as `cached.make` does."""
-    store = _store(settings)
-    model, least = settings.embeds_with or "", settings.similarity_threshold or 1.0
-    return SemanticCache(settings, store, metrics, vectors=store, model=model, least=least)
-
-
-def _store(settings: CacheParams) -> SemanticStore:
-    if settings.is_in_redis:
-        from litellm.caching.semantic_redis import SemanticRedisStore
-
-        return SemanticRedisStore(*redis_place(settings, "semantic"))
-    size = settings.max_size_in_memory
-    return SemanticMemoryStore() if size is None else SemanticMemoryStore(size)
+def make(settings: CacheParams, answers: Answers, metrics: Metrics) -> SemanticCache:
+    """For settings that have passed the config's check, and answers in their semantic store."""
+    vectors, least = cast(SemanticStore, answers.store), settings.similarity_threshold or 1.0
+    likeness = Likeness(answers, vectors, settings.embeds_with or "", least)
+    return SemanticCache(settings, answers, metrics, likeness=likeness)
 
 
 class SemanticRouter(CachedRouter):
     """For one call: the cache by its words, the cache by its meaning, then the router."""
 
-    __slots__ = ("_asked", "_semantic")
+    __slots__ = ("_question", "_semantic")
 
     def __init__(self, cache: SemanticCache, router: Router, exchange: Exchange, scope: str, said: Controls) -> None:
         super().__init__(cache, router, exchange, scope, said)
         self._semantic = cache
-        self._asked: tuple[str, Vector] | None = None
-        """The bucket and the embedding of this call's question."""
+        self._question: Question | None = None
 
     async def _ask(
         self, key: str, ask: Ask, group: Group, num_retries: int | None
@@ -136,37 +78,34 @@ class SemanticRouter(CachedRouter):
         found = await self._alike(ask, group)
         if found is None:
             return await super()._ask(key, ask, group, num_retries)
-        return Served(Reply(found[0], [], 0.0), found[1]), None
+        like, served_by = found
+        return self._whole(like.key, ask, like.answer, served_by), None
 
     async def _open(self, key: str, ask: Ask, group: Group, num_retries: int | None) -> Served[EventStream]:
         found = await self._alike(ask, group)
         if found is None:
             return await super()._open(key, ask, group, num_retries)
-        return await self._played(ask, *found)
+        like, served_by = found
+        return await self._played(like.key, ask, like.answer, served_by)
 
-    async def _alike(self, ask: Ask, group: Group) -> tuple[Json, Deployment] | None:
+    async def _alike(self, ask: Ask, group: Group) -> tuple[Like, Deployment] | None:
         """The answer to the nearest question that is near enough, and who is said to have served it."""
-        said, cache = self._said, self._semantic
-        asked = semantic.question(ask.params) if ask.op == "chat" and not (said.no_cache and said.no_store) else None
-        if asked is None:
+        if ask.op != "chat":
             return None
-        text, rest = asked
-        bucket = self._key_of(f"like {cache.model}", rest, ask, group)
-        vector = await cache.embed(self._router, text, self._exchange)
-        if bucket is None or vector is None:
+        likeness = self._semantic.likeness
+
+        def bucket_of(rest: Json) -> str | None:
+            return self._key_of(f"like {likeness.model}", rest, ask, group)
+
+        embed = partial(self._semantic.embed, self._router, self._exchange)
+        self._question, like = await likeness.look(self._said, ask.params, bucket_of, embed)
+        if like is None:
             return None
-        self._asked = bucket, vector
-        if said.no_cache:  # the embedding is for the answer to come
-            return None
-        for key, similarity in await cache.near(bucket, vector):
-            answer = await cache.find(key, said.max_age)
-            if answer is not None:
-                told = headers.line("x-litellm-semantic-similarity", f"{similarity:.4f}")
-                return answer, self._hit(key, group, told)
-        return None
+        told = headers.line("x-litellm-semantic-similarity", f"{like.similarity:.4f}")
+        return like, self._hit(like.key, group, told)
 
     async def _keep(self, key: str, wire: bytes) -> None:
         await super()._keep(key, wire)
-        if self._asked is not None:
-            bucket, vector = self._asked
-            await self._semantic.place(bucket, key, vector, self._semantic.seconds(self._said))
+        if self._question is not None:
+            await self._semantic.likeness.place(self._question, key, self._semantic.answers.seconds(self._said))
+            self._semantic.count()

@@ -4,12 +4,10 @@ from typing import Final
 
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import Identity
-from litellm.router.affinity import SESSION_SECONDS, Affinity, Bond, Key, prefix
+from litellm.router.affinity import SESSION_SECONDS, Affinity, Bond, Key, keys_of
 from litellm.types.calls import Ask, Json
 
 CHECKS: Final = frozenset({"prompt_caching", "session_affinity", "deployment_affinity"})
-MAX_VALUE: Final = 256
-"""Characters of a session or a `prompt_cache_key`: a longer one is none."""
 
 
 class Sticking:
@@ -24,23 +22,8 @@ class Sticking:
 
     def bond(self, exchange: Exchange, identity: Identity, ask: Ask, ours: Json) -> Bond | None:
         """Sessions are their key's own; a prefix is whoever's sends it. None if the call has nothing in common."""
-        keys: list[Key] = []
-        if "prompt_caching" in self._checks:
-            named = ask.params.get("prompt_cache_key")
-            if _usable(named):
-                keys.append(Key("prompt_cache_key", f"{identity.key}\n{named}"))
-        if "session_affinity" in self._checks:
-            session = exchange.header(b"x-litellm-session-id") or ours.get("litellm_session_id")
-            if _usable(session):
-                keys.append(Key("session", f"{identity.key}\n{session}", self._seconds))
-        if "prompt_caching" in self._checks:
-            same = prefix(ask.params)
-            if same is not None:
-                keys.append(Key("prefix", same))
+        session = exchange.header(b"x-litellm-session-id") or ours.get("litellm_session_id")
+        keys = keys_of(self._checks, ask.params, session, str(identity.key), self._seconds)
         if "deployment_affinity" in self._checks and identity.key:
             keys.append(Key("key", str(identity.key), self._seconds))
         return Bond(self._affinity, tuple(keys), ask.params.get("prompt_cache_retention")) if keys else None
-
-
-def _usable(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_VALUE

@@ -7,6 +7,7 @@ __getattr__, __dir__ = names(
     {
         "litellm.sdk.router": "Router",
         "litellm.types.router": """
-            AllowedFailsPolicy Deployment DeploymentTypedDict GenericLiteLLMParams LiteLLM_Params RetryPolicy""",
+            AllowedFailsPolicy CustomRoutingStrategyBase Deployment DeploymentTypedDict GenericLiteLLMParams
+            LiteLLM_Params RetryPolicy""",
     },
 )

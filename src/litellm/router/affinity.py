@@ -6,7 +6,7 @@ full loses its sessions to whoever serves them then.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -21,6 +21,8 @@ MOST: Final = 20_000
 PREFIX: Final = 4096
 """Characters of a prompt that make it the same as another; a shorter one has no prefix."""
 SESSION_SECONDS: Final = 3600.0
+MAX_VALUE: Final = 256
+"""Characters of a session or a `prompt_cache_key`: a longer one is none."""
 
 
 class Key(NamedTuple):
@@ -84,6 +86,24 @@ class Bond:
         cache = prompt_caches.seconds(deployment.target.provider, self.retention)
         for key in self.keys:
             self.affinity.served(group, key, deployment.id, now + (cache if key.seconds is None else key.seconds))
+
+
+def keys_of(checks: Collection[str], params: Json, session: Any, whose: str, seconds: float) -> list[Key]:
+    """What a call has in common with others, by `optional_pre_call_checks`. Sessions and named prompts are `whose` they
+    are; a prefix is whoever's sends it. `seconds` are a session's."""
+    keys: list[Key] = []
+    by_prompt = "prompt_caching" in checks
+    if by_prompt and _usable(named := params.get("prompt_cache_key")):
+        keys.append(Key("prompt_cache_key", f"{whose}\n{named}"))
+    if "session_affinity" in checks and _usable(session):
+        keys.append(Key("session", f"{whose}\n{session}", seconds))
+    if by_prompt and (same := prefix(params)) is not None:
+        keys.append(Key("prefix", same))
+    return keys
+
+
+def _usable(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_VALUE
 
 
 def prefix(params: Json) -> str | None:

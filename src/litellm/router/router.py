@@ -117,6 +117,9 @@ class Router:
             budget.earn()
         return served
 
+    def remembered(self, ask: Ask, served: Served[Reply]) -> None:
+        """A whole answer came from a cache (`ask.cached`): nobody was asked."""
+
     def falls_back(self, ask: Ask) -> bool:
         """May a call be answered by another group than its own?"""
         return bool(ask.fallbacks) or (self.fallbacks is not NONE and ask.fallbacks != ())

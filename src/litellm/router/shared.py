@@ -1,8 +1,9 @@
-"""The state of a deployment that several threads use: `litellm.Router` serves any thread and any event loop."""
+"""What several threads use of a router: `litellm.Router` serves any thread and any event loop."""
 
-from threading import RLock
+from threading import Lock, RLock
 
 from litellm import exceptions as e
+from litellm.router.affinity import MOST, Affinity, Key
 from litellm.router.health import State
 
 
@@ -43,3 +44,17 @@ class SharedState(State):
     def forget(self) -> None:
         with self.guard:
             super().forget()
+
+    def rests_elsewhere(self, now: float, seconds: float) -> None:
+        with self.guard:
+            super().rests_elsewhere(now, seconds)
+
+
+class SharedAffinity(Affinity):
+    def __init__(self, most: int = MOST) -> None:
+        super().__init__(most)
+        self._lock = Lock()
+
+    def served(self, group: str, key: Key, deployment: str, until: float) -> None:
+        with self._lock:
+            super().served(group, key, deployment, until)

@@ -61,11 +61,11 @@ class ToldRouter(Router):
         except BaseException as error:
             record.failed(error)
             raise
-        reply = served.result
-        hidden = self._chosen(record, served.deployment, reply.headers)
-        # The caller's answer is made of `reply.wire` after this, and no callback may change it: they get another.
-        record.succeeded(partial(_made, ask.op, orjson.dumps(reply.wire)), hidden)
+        self._answered(record, ask, served)
         return served
+
+    def remembered(self, ask: Ask, served: Served[Reply]) -> None:
+        self._answered(self._began(ask, (served.deployment,)), ask, served)
 
     async def stream(
         self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None
@@ -76,7 +76,7 @@ class ToldRouter(Router):
         except BaseException as error:
             record.failed(error)
             raise
-        hidden = self._chosen(record, served.deployment, served.result.headers)
+        hidden = self._chosen(record, ask, served.deployment, served.result.headers)
         served.result = Overheard(served.result, record, hidden)
         return served
 
@@ -87,9 +87,17 @@ class ToldRouter(Router):
         record.began(ask, group[0].target if len(group) == 1 else None, group[0].model_name)
         return record
 
-    def _chosen(self, record: Record, deployment: Deployment, headers: RawHeaders) -> Json:
+    def _answered(self, record: Record, ask: Ask, served: Served[Reply]) -> None:
+        reply = served.result
+        hidden = self._chosen(record, ask, served.deployment, reply.headers)
+        # The caller's answer is made of `reply.wire` after this, and no callback may change it: they get another.
+        record.succeeded(partial(_made, ask.op, orjson.dumps(reply.wire)), hidden)
+
+    def _chosen(self, record: Record, ask: Ask, deployment: Deployment, headers: RawHeaders) -> Json:
         """The deployment that answered, in the call's dict; and what there is beside the answer."""
         target = deployment.target
+        if ask.cached:
+            record.kwargs["cache_hit"] = True
         record.goes_to(target)
         record.price = partial(self._telling.price, deployment)
         record.kwargs["litellm_params"]["model_info"] = {**deployment.info, "id": deployment.id}
@@ -99,6 +107,7 @@ class ToldRouter(Router):
             "litellm_model_name": target.model,
             "custom_llm_provider": target.provider,
             "additional_headers": additional_headers(headers),
+            **({"cache_key": ask.cached} if ask.cached else {}),
         }
 
 

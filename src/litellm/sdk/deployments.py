@@ -1,7 +1,7 @@
 """`model_list` of `litellm.Router`: each entry is checked, and made a deployment of the router's."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -37,6 +37,10 @@ class Asked(Ask):
     """By model group: what a fallback of the caller's says beside its name."""
     failure: e.LiteLLMError | None = None
     """What the group that was asked for fails with before anything is sent: the caller tests its fallbacks."""
+    caching: Callable[[str], Any] | None = None
+    """What calls of a model group are told of the cache (`group_caches.Caching`); None if there is none."""
+    begun: Callable[[], None] | None = None
+    """Called when an attempt begins."""
 
 
 class Listed(Deployment):
@@ -47,6 +51,8 @@ class Listed(Deployment):
     def call(self, ask: Ask) -> Call:
         """What the caller says wins over what the list says, but for the model."""
         assert isinstance(ask, Asked)
+        if ask.begun is not None:
+            ask.begun()
         if ask.failure is not None and ask.model == ask.first:
             raise ask.failure
         own = self.defaults
@@ -55,6 +61,8 @@ class Listed(Deployment):
         params = {**own, **ask.params, **((ask.changes or {}).get(ask.model) or {})}
         known = {"model_group": ask.model, "deployment": self.target.model, "model_info": self.info}
         params["metadata"] = {**(params.get("metadata") or {}), **known}
+        if ask.caching is not None:
+            params["caching"] = ask.caching(ask.model)
         params.update(model=self.target.model, model_info=self.info, num_retries=0)
         return Call(ask.op, self.target, params, ask.stream)
 

@@ -26,7 +26,7 @@ from litellm.types.calls import Ask, Json, Op, Target
 
 if TYPE_CHECKING:
     from litellm.engine.events import Record
-    from litellm.sdk.cache import Use
+    from litellm.sdk.cached import Use
 
 OPENAI_HOST: Final = "://api.openai.com"
 
@@ -292,7 +292,9 @@ async def _carry(
         _ask_for_usage(ask.params, deployment.target, record)
     if record is not None:
         record.began(ask, deployment.target)
-    use = None if plain or settings.cache is None else _cached(op, given, ask, deployment)
+    use = None
+    if not plain and (settings.cache is not None or given.get("caching")):
+        use = _cached(op, given, ask, deployment)
     router: Any = await client.router() if own is None else sessions.router_over(own, ask.model)
     if use is not None:
         router = use.over(router)
@@ -309,9 +311,9 @@ async def _carry(
 
 def _cached(op: Op, given: Json, ask: Ask, deployment: Deployment) -> "Use | None":
     """Loaded for a program that has a cache."""
-    from litellm.sdk import cache
+    from litellm.sdk import cached
 
-    return cache.use(op, given, ask, deployment)
+    return cached.use(op, given, ask, deployment)
 
 
 def _id(given: Json) -> str:

@@ -5,25 +5,33 @@ exceptions, and whatever an instrumentor has put in its place. Synchronous calls
 that block, so that it never waits and is driven in the caller's thread, without an event loop.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from random import random
 from typing import Any, Final, TypeVar, cast
 from uuid import uuid4
 
 from litellm import exceptions as e
+from litellm.catalog import params as names
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
 from litellm.router import mocking
+from litellm.router.affinity import Bond
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import Fallbacks
-from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.plan import RetryPolicy, Routing, choose
 from litellm.router.router import Router, Served
 from litellm.router.rules import fallback_lists, fallbacks_of
 from litellm.router.tags import tagged
 from litellm.sdk import prechecks, public
 from litellm.sdk.deployments import Asked
+from litellm.sdk.group_caches import Caching, GroupCaches
+from litellm.sdk.lines import Lines
+from litellm.sdk.picking import Picked, Picking, Sticking
+from litellm.settings import settings
 from litellm.types.calls import Call, Json, Op, as_list, as_object
 
 T = TypeVar("T")
@@ -139,25 +147,18 @@ class Routed:
     """Calls with tags go to deployments with one of these tags (True), or with all (False). None: anywhere."""
     checks: bool
     """Prompts go only where they fit (`prechecks.py`)."""
-    routers: tuple[Router, Router]
+    caches: GroupCaches
+    lines: Lines
+    picking: Picking | None
+    """The caller's own strategy."""
+    sticking: Sticking | None
+    routers: tuple[Router, Router] = field(init=False)
     """For synchronous callers, and for asynchronous ones."""
 
-    @classmethod
-    def over(
-        cls,
-        deployments: Deployments,
-        policy: RetryPolicy,
-        routing: Routing,
-        fallbacks: Fallbacks,
-        aliases: Mapping[str, str],
-        any_tag: bool | None,
-        checks: bool,
-    ) -> "Routed":
-        routers = (
-            Router(deployments, PublicCalls(False), policy, None, routing, fallbacks, sleep=_sleep),
-            Router(deployments, PublicCalls(True), policy, None, routing, fallbacks),
-        )
-        return cls(deployments, policy, routing, fallbacks, aliases, any_tag, checks, routers)
+    def __post_init__(self) -> None:
+        given = self.deployments, PublicCalls(False), self.policy, None, self.routing, self.fallbacks
+        waits = self.deployments, PublicCalls(True), self.policy, None, self.routing, self.fallbacks
+        object.__setattr__(self, "routers", (Router(*given, sleep=_sleep), Router(*waits)))
 
     async def call(self, op: Op, asynchronous: bool, given: Json) -> Any:
         """`given` are the caller's arguments, `model` a model group, an alias or a deployment's id. Raises as the
@@ -175,13 +176,63 @@ class Routed:
             group = roomy or group
         if self.any_tag is not None or tokens is not None:
             ask.fit = partial(self._fit, tags, tokens)
-        router = self._router(asynchronous, given)
-        retries = _retries(given, ask.model)
+        if self.caches.used and given.get("caching") is not False:
+            ask.caching = partial(self._caching, given, tags, ask.changes)
+        bound, ask.bond = await self.bound(group, given, asynchronous)
+        if bound is not group:
+            group, ask.model = bound, bound[0].model_name
+        if "priority" in given:
+            return await self._in_line(asynchronous, given, ask, group)
+        return await self._sent(asynchronous, given, ask, group)
+
+    async def _sent(self, asynchronous: bool, given: Json, ask: Asked, group: Group) -> Any:
+        router, retries = self._router(asynchronous, given), _retries(given, ask.model)
         if ask.stream:
             streamed = await router.stream(ask, group, retries)
             return _told(cast(Opened, streamed.result).made, streamed, ask)
         served = await router.send(ask, group, retries)
         return _told(cast(Answered, served.result).made, served, ask)
+
+    async def _in_line(self, asynchronous: bool, given: Json, ask: Asked, group: Group) -> Any:
+        """Once it is this call's turn, and a deployment takes it. Raises Timeout, after the call's own timeout."""
+        clock, sleep = time.monotonic, asyncio.sleep if asynchronous else _sleep
+        until = clock() + _seconds(given.get("timeout"), group[0].defaults.get("timeout"))
+        with self.lines.join(tuple(one.id for one in group), _whole(given, "priority")) as place:
+            ask.begun = place.leave
+            while await place.turn(
+                lambda: choose(group, self.routing.strategy, clock(), random()) is not None, until, sleep
+            ):
+                try:
+                    return await self._sent(asynchronous, given, ask, group)
+                except e.RouterRateLimitError:  # somebody who does not wait has taken the slot
+                    if place.left:
+                        raise
+        text = f"No deployment of {ask.model} took the call in time"
+        raise e.Timeout(message=text, model=ask.model, llm_provider="")
+
+    def _caching(self, given: Json, tags: tuple[str, ...], changes: Mapping[str, Json] | None, model: str) -> Caching:
+        """For an attempt at a model group. With credentials of the caller's own an answer is not the group's; and where
+        tags say which deployments may serve, other tags are another model."""
+        changed = (changes or {}).get(model) or {}
+        own = any(names.is_credential(name) for name in (*given, *changed))
+        owner = None if own else self.caches.owner(model)
+        if owner is not None and self.any_tag is not None:
+            owner = replace(owner, model="\n".join((owner.model, *sorted(tags))))
+        return Caching(self.caches.own, owner, bool(given.get("caching")), self._embed)
+
+    async def _embed(self, **given: Any) -> Any:
+        """By a model group of the name, if there is one."""
+        if self.deployments.group(self.aliases.get(given["model"], given["model"])):
+            return await self.call("embedding", True, {**given, "disable_fallbacks": True})
+        return await public.function("aembedding")(**given)
+
+    async def bound(self, group: Group, given: Json, asynchronous: bool) -> tuple[Group, Picked | Bond | None]:
+        """Who may serve a call with these arguments, and who is preferred of them, if anybody is."""
+        if self.picking is not None:
+            group, picked = await self.picking.picked(group, self.deployments, given, asynchronous)
+            if picked is not None:
+                return group, picked
+        return group, None if self.sticking is None else self.sticking.bond(given)
 
     def group(self, model: str, tags: tuple[str, ...] = ()) -> Group:
         """The deployments that may serve a call. Raises BadRequestError, AuthenticationError (by the tags: 401)."""
@@ -227,21 +278,21 @@ class Routed:
         """The caller's own fallbacks, and what some of them say beside their name. Raises BadRequestError."""
         if given.get("disable_fallbacks"):
             return (), {}
-        names: list[str] = []
+        listed: list[str] = []
         changes: dict[str, Json] = {}
         for one in as_list(given.get("fallbacks")) or ():
             row = as_object(one)
             if isinstance(one, str):
-                names.append(self.aliases.get(one, one))
+                listed.append(self.aliases.get(one, one))
             elif row is not None and isinstance(row.get("model"), str):
                 name = self.aliases.get(row["model"], row["model"])
-                names.append(name)
+                listed.append(name)
                 changes[name] = {key: value for key, value in row.items() if key != "model"}
             else:
                 table = _checked_lists("fallbacks", [one], model)
-                listed = next((table[key] for key in (given["model"], model, "*") if key in table), ())
-                names += [self.aliases.get(name, name) for name in listed]
-        return tuple(names) or None, changes
+                others = next((table[key] for key in (given["model"], model, "*") if key in table), ())
+                listed += [self.aliases.get(name, name) for name in others]
+        return tuple(listed) or None, changes
 
     def _router(self, asynchronous: bool, given: Json) -> Router:
         """The common one, unless the call brings tables of fallbacks of its own."""
@@ -255,8 +306,7 @@ class Routed:
             context_window=theirs.context_window or self.fallbacks.context_window,
             content_policy=theirs.content_policy or self.fallbacks.content_policy,
         )
-        made = Routed.over(self.deployments, self.policy, self.routing, both, self.aliases, self.any_tag, self.checks)
-        return made.routers[asynchronous]
+        return replace(self, fallbacks=both).routers[asynchronous]
 
 
 def _checked_lists(name: str, value: Any, model: str) -> dict[str, tuple[Any, ...]]:
@@ -285,13 +335,22 @@ def _tags(given: Json) -> tuple[str, ...]:
 def _retries(given: Json, model: str) -> int | None:
     for name in ("num_retries", "max_retries"):
         if name in given:
-            try:
-                return max(0, int(given[name]))
-            except (TypeError, ValueError):
-                raise e.BadRequestError(
-                    message=f"{name} must be a number, not {given[name]!r}", llm_provider="", model=model
-                ) from None
+            return max(0, _whole(given, name))
     return None
+
+
+def _whole(given: Json, name: str) -> int:
+    try:
+        return int(given[name])
+    except (TypeError, ValueError):
+        raise e.BadRequestError(
+            message=f"{name} must be a number, not {given[name]!r}", llm_provider="", model=given["model"]
+        ) from None
+
+
+def _seconds(*given: Any) -> float:
+    """The first that is a number."""
+    return next((float(one) for one in given if isinstance(one, int | float)), settings.request_timeout)
 
 
 def _told(made: Any, served: Served[Any], ask: Asked) -> Any:
@@ -307,7 +366,7 @@ def _told(made: Any, served: Served[Any], ask: Asked) -> Any:
         ended = getattr(made, "on_close", None)
         if ended is not None:
             made.on_close = partial(_ended, ended, served.deployment, hidden)
-    else:
+    elif not hidden.get("cache_hit"):
         _count(served.deployment, getattr(made, "usage", None))
     return made
 
@@ -315,7 +374,8 @@ def _told(made: Any, served: Served[Any], ask: Asked) -> Any:
 def _ended(ended: Callable[[], None], deployment: Deployment, hidden: Json) -> None:
     """A stream has. Of it this holds no more than its hidden parameters: a stream that is dropped must end at once."""
     ended()
-    _count(deployment, hidden.get("usage"))
+    if not hidden.get("cache_hit"):
+        _count(deployment, hidden.get("usage"))
 
 
 def _count(deployment: Deployment, usage: Any) -> None:

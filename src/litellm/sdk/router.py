@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from random import random
 from threading import RLock
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final
+from weakref import finalize
 
 from litellm import exceptions as e
 from litellm.router import groups
@@ -20,10 +21,12 @@ from litellm.router.candidates import wait
 from litellm.router.health import Health
 from litellm.router.plan import choose
 from litellm.router.shared import SharedState
-from litellm.sdk import batch
+from litellm.sdk import batch, portal
 from litellm.sdk.deployments import Entry, entry_of, read
+from litellm.sdk.lines import Lines
+from litellm.sdk.picking import Picking
 from litellm.sdk.routed import Routed, driven
-from litellm.sdk.router_settings import CHANGEABLE, checked, routed, usual
+from litellm.sdk.router_settings import CHANGEABLE, checked, own_cache, resting, routed, sticking, usual
 from litellm.types import router as types
 from litellm.types.calls import Json, Op
 from litellm.unbuilt import lacking
@@ -87,6 +90,13 @@ class Router:
         self._given = checked(given)
         self._health = Health(SharedState)
         self._entries: tuple[Entry, ...] = ()
+        self._cache = own_cache(self._given)
+        self._lines = Lines()
+        self._picking: Picking | None = None
+        self._sticking = sticking(self._given)
+        self._resting = resting(self._given, self._health)
+        if self._resting is not None:
+            finalize(self, self._resting.stop).atexit = False
         self._routed: Routed
         self.set_model_list(model_list or ())
 
@@ -105,6 +115,14 @@ class Router:
 
     async def acompletion(self, model: str, messages: Sequence[Any], stream: bool = False, **kwargs: Any) -> Any:
         return await self._call("chat", {"model": model, "messages": messages, "stream": stream or None, **kwargs})
+
+    async def schedule_acompletion(
+        self, model: str, messages: Sequence[Any], priority: int, stream: bool = False, **kwargs: Any
+    ) -> Any:
+        """As `acompletion`; while no deployment takes calls it waits, those with the lowest `priority` being served
+        first. Raises Timeout if it has not begun within its timeout. (`priority` does this in every other call, too.)
+        """
+        return await self.acompletion(model, messages, stream, priority=priority, **kwargs)
 
     def text_completion(self, model: str, prompt: Any, **kwargs: Any) -> Any:
         return self._now("completion", {"model": model, "prompt": prompt, **kwargs})
@@ -135,9 +153,13 @@ class Router:
         return await batch.first_of([self.acompletion(name, messages, **kwargs) for name in names])
 
     def _now(self, op: Op, given: Json) -> Any:
+        if self._resting is not None:
+            self._resting.started()
         return driven(self._routed.call(op, False, given))
 
     async def _call(self, op: Op, given: Json) -> Any:
+        if self._resting is not None:
+            self._resting.started()
         return await self._routed.call(op, True, given)
 
     # Deployments: what is known of those that stay is kept.
@@ -190,8 +212,10 @@ class Router:
         """Those of one model group, or under an alias; all without a name."""
         if model_name is None:
             return self.model_list
-        ids = {one.id for one in self._routed.deployments.group(self._routed.aliases.get(model_name, model_name))}
-        return [{**one.written, "model_name": model_name} for one in self._entries if one.deployment.id in ids]
+        with self._lock:  # what is served and what is listed are of one moment
+            routed = self._routed
+            ids = {one.id for one in routed.deployments.group(routed.aliases.get(model_name, model_name))}
+            return [{**one.written, "model_name": model_name} for one in self._entries if one.deployment.id in ids]
 
     def get_model_names(self) -> list[str]:
         """The model groups, and the aliases that are not hidden."""
@@ -215,17 +239,34 @@ class Router:
         self, model: str, messages: Any = None, input: Any = None, request_kwargs: Mapping[str, Any] | None = None
     ) -> Json:
         """Whom a call would go to now, as it was written. Nothing is sent. Raises as a call."""
-        routed = self._routed
-        group = routed.group_for({"model": model, **(request_kwargs or {})})
-        chosen = choose(group, routed.routing.strategy, monotonic(), random())
-        if chosen is None:
-            raise e.RouterRateLimitError(model, round(wait(group, monotonic()), 1))
-        return cast(Entry, self._found(chosen.id)).written
+        given: Json = {**(request_kwargs or {}), "model": model, "messages": messages, "input": input}
+        return driven(self._available(given, asynchronous=False))
 
     async def async_get_available_deployment(
         self, model: str, request_kwargs: Mapping[str, Any] | None = None, messages: Any = None, input: Any = None
     ) -> Json:
-        return self.get_available_deployment(model, messages, input, request_kwargs)
+        return await self._available(
+            {**(request_kwargs or {}), "model": model, "messages": messages, "input": input}, asynchronous=True
+        )
+
+    async def _available(self, given: Json, asynchronous: bool) -> Json:
+        with self._lock:  # what is served and what is listed are of one moment
+            routed, entries = self._routed, self._entries
+        strategy = routed.routing.strategy
+        group, bond = await routed.bound(routed.group_for(given), given, asynchronous)
+        if bond is not None:
+            strategy = bond.over(strategy, routed.aliases.get(given["model"], given["model"]), monotonic())
+        chosen = choose(group, strategy, monotonic(), random())
+        if chosen is None:
+            raise e.RouterRateLimitError(given["model"], round(wait(group, monotonic()), 1))
+        return next(one.written for one in entries if one.deployment.id == chosen.id)
+
+    def set_custom_routing_strategy(self, CustomRoutingStrategy: types.CustomRoutingStrategyBase) -> None:  # noqa: N803
+        """Its methods choose the deployment of a call from now on, wherever that takes calls; else, and for what
+        follows a failure, `routing_strategy` does."""
+        with self._lock:
+            self._picking = Picking(CustomRoutingStrategy)
+            self._serve(self._entries)
 
     # Settings.
 
@@ -247,8 +288,18 @@ class Router:
         self._health.forget()
 
     def flush_cache(self) -> None:
-        """The same: what is known of deployments is all that a Router keeps."""
+        """The same, and all answers of its own cache (`cache_responses`)."""
         self.reset()
+        if self._cache is not None:
+            self._cache.flush_cache()
+
+    def discard(self) -> None:
+        """It is used no more: its connections to Redis are closed. Calls go on without."""
+        if self._resting is not None:
+            self._resting.stop()
+            self._resting = None
+        if self._cache is not None:
+            portal.run_sync(self._cache.disconnect)
 
     def _found(self, id: str) -> Entry | None:
         return next((one for one in self._entries if one.deployment.id == id), None)
@@ -258,7 +309,8 @@ class Router:
             deployment = one.deployment
             deployment.state = self._health.of(deployment.id)
             deployment.state.limit(one.parallel, deployment.rpm, deployment.tpm)
-        self._routed = routed(self._given, [one.deployment for one in entries])
+        listed = [one.deployment for one in entries]
+        self._routed = routed(self._given, listed, self._cache, self._lines, self._picking, self._sticking)
         self._entries = entries
         self._health.keep({one.deployment.id for one in entries})
 

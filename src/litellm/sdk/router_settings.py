@@ -1,26 +1,40 @@
 """The arguments of `litellm.Router`, and what the router makes of them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from litellm.caching.places import Place
 from litellm.router import rules
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.health import Cooldowns
+from litellm.router.health import Cooldowns, Health
 from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.shared import SharedAffinity
 from litellm.router.strategies import STRATEGIES
 from litellm.sdk.deployments import Usual
+from litellm.sdk.group_caches import GroupCaches
+from litellm.sdk.lines import Lines
+from litellm.sdk.picking import Picking, Sticking
 from litellm.sdk.routed import Routed
 from litellm.settings import settings
 from litellm.types.calls import Json
 from litellm.unbuilt import NotBuilt
 
+if TYPE_CHECKING:
+    from litellm.sdk.cache import Cache
+    from litellm.sdk.resting import Resting
+
 NOT_BUILT: Final = (
-    "redis_url", "redis_host", "redis_port", "redis_password", "cache_responses", "cache_kwargs", "caching_groups",
-    "optional_pre_call_checks", "provider_budget_config",
+    "provider_budget_config",
     "alerting_config", "enable_health_check_routing", "enable_weighted_failover", "router_general_settings",
     "search_tools", "guardrail_list",
 )  # fmt: skip
 """Whoever passes one of these expects something that would not happen."""
+
+CHECKS: Final = frozenset({"prompt_caching", "session_affinity", "enforce_model_rate_limits"})
+"""Of `optional_pre_call_checks`. Limits of deployments are always enforced, said or not."""
+
+REDIS: Final = ("redis_url", "redis_host", "redis_port", "redis_password")
+"""Through which Routers tell each other who rests, and where the Router's own cache is."""
 
 BUFFER: Final = "lowest_latency_buffer"
 
@@ -44,6 +58,9 @@ def checked(given: Json) -> Json:
     for name in NOT_BUILT:
         if given[name]:
             raise NotBuilt(f"litellm.Router({name}=...)")
+    for name in given["optional_pre_call_checks"] or ():
+        if name not in CHECKS:
+            raise NotBuilt(f"litellm.Router(optional_pre_call_checks=[{name!r}])")
     for name in given["routing_strategy_args"] or ():
         if name != BUFFER:
             raise NotBuilt(f"litellm.Router(routing_strategy_args={{{name!r}: ...}})")
@@ -77,13 +94,54 @@ def usual(given: Json) -> Usual:
     )
 
 
-def routed(given: Json, deployments: Iterable[Deployment]) -> Routed:
+def redis_of(given: Json) -> Place | None:
+    """None if no Redis is named."""
+    url, host, port, password = (given[name] for name in REDIS)
+    return Place(url=url, host=host, port=port, password=password) if url or host else None
+
+
+def resting(given: Json, health: Health) -> "Resting | None":
+    """Raises ValueError for an address that is none, ImportError for Redis without its library."""
+    place = redis_of(given)
+    if place is None:
+        return None
+    from litellm.sdk.resting import Resting  # with the client of Redis
+
+    return Resting(place, health)
+
+
+def own_cache(given: Json) -> "Cache | None":
+    """`cache_responses`: in Redis if one is named, else in memory; `cache_kwargs` are arguments of `litellm.Cache`.
+    Raises as it does."""
+    if not given["cache_responses"]:
+        return None
+    from litellm.sdk.cache import Cache  # with the stores
+
+    place: Json = {name.removeprefix("redis_"): given[name] for name in REDIS if given[name]}
+    arguments: Json = {"type": "redis" if place else "local", **place, **(given["cache_kwargs"] or {})}
+    return Cache(**arguments)
+
+
+def sticking(given: Json) -> Sticking | None:
+    checks = CHECKS.intersection(given["optional_pre_call_checks"] or ()) - {"enforce_model_rate_limits"}
+    return Sticking(SharedAffinity(), checks, given["deployment_affinity_ttl_seconds"]) if checks else None
+
+
+def routed(
+    given: Json,
+    listed: Iterable[Deployment],
+    cache: "Cache | None",
+    lines: Lines,
+    picking: Picking | None,
+    sticks: Sticking | None,
+) -> Routed:
     retries, rest = given["num_retries"], given["cooldown_time"]
     aliases = {name: one if isinstance(one, str) else one["model"] for name, one in given["model_group_alias"].items()}
     args: Mapping[str, Any] = given["routing_strategy_args"] or {}
     policies: Mapping[str, Any] = given["model_group_retry_policy"] or {}
-    return Routed.over(
-        Deployments([*deployments]),
+    deployments = Deployments([*listed])
+    return Routed(
+        deployments,
         RetryPolicy(
             rules.DEFAULT_RETRIES if retries is None else retries,
             given["retry_after"] or 0.0,
@@ -110,4 +168,8 @@ def routed(given: Json, deployments: Iterable[Deployment]) -> Routed:
         aliases,
         bool(given["tag_filtering_match_any"]) if given["enable_tag_filtering"] else None,
         bool(given["enable_pre_call_checks"]),
+        GroupCaches(cache, given["caching_groups"] or (), deployments),
+        lines,
+        picking,
+        sticks,
     )

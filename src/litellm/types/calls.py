@@ -68,6 +68,8 @@ class Ask:
     account: Account | None = field(default=None, repr=False)
     fit: Callable[[Any], Any] | None = field(default=None, repr=False)
     """What becomes of a fallback's deployments for this caller: those it may be served by, as it wants them."""
+    cached: str = ""
+    """The key of the kept answer that `mock` is."""
 
 
 @dataclass(slots=True, eq=False)

@@ -125,3 +125,28 @@ class ModelGroupInfo(_Fields):
     tpm: int | None = None
     rpm: int | None = None
     supported_openai_params: list[str] | None = None
+
+
+class CustomRoutingStrategyBase:
+    """Base of a strategy of one's own (`Router.set_custom_routing_strategy`). Each method returns an entry of the
+    Router's `model_list`, or None: then the Router chooses. The first is for synchronous calls."""
+
+    def get_available_deployment(
+        self,
+        model: str,
+        messages: list[dict[str, str]] | None = None,
+        input: str | list[Any] | None = None,
+        specific_deployment: bool | None = False,
+        request_kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        return None
+
+    async def async_get_available_deployment(
+        self,
+        model: str,
+        messages: list[dict[str, str]] | None = None,
+        input: str | list[Any] | None = None,
+        specific_deployment: bool | None = False,
+        request_kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        return None

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from litellm.caching.places import IN_REDIS, SEMANTIC, Place
 from litellm.proxy.config.kinds import Count, Positive, Secret, names_of
 from litellm.proxy.config.section import Section
 
@@ -15,8 +16,9 @@ class CacheParams(Section):
 
     later: ClassVar[frozenset[str]] = names_of("max_connections redis_startup_nodes sentinel_nodes service_name")
 
-    type: Literal["local", "redis", "disk", "semantic", "redis-semantic"] | None = Field(
-        default=None, description="Default `local`: memory. `semantic` is in memory, too."
+    type: Literal["local", "redis", "disk", "semantic", "local-semantic", "redis-semantic"] | None = Field(
+        default=None,
+        description="Default `local`: memory. `semantic` (or `local-semantic`) is in memory, too.",
     )
     similarity_threshold: Similarity | None = Field(
         default=None,
@@ -48,12 +50,26 @@ class CacheParams(Section):
 
     @property
     def is_semantic(self) -> bool:
-        return self.type in ("semantic", "redis-semantic")
+        return self.type in SEMANTIC
 
     @property
     def is_in_redis(self) -> bool:
-        return self.type in ("redis", "redis-semantic")
+        return self.type in IN_REDIS
 
     @property
     def embeds_with(self) -> str | None:
         return self.embedding_model or self.redis_semantic_cache_embedding_model
+
+    @property
+    def place(self) -> Place:
+        return Place(
+            self.type or "local",
+            self.namespace,
+            self.max_size_in_memory,
+            self.disk_cache_dir,
+            self.url.get_secret_value() if self.url else None,
+            self.host,
+            self.port,
+            self.password.get_secret_value() if self.password else None,
+            bool(self.ssl),
+        )

@@ -1,12 +1,13 @@
-"""Workers of several hosts tell each other, through Redis, which deployments rest: the first to fail speaks for all.
+"""Processes tell each other, through Redis, which deployments rest: the first to fail speaks for all.
 
 A set of deployments by when their rest ends, in Redis's own time. It is asked once a second, and at once by who has
-something to tell. A rest that a check has ended is taken out of it. Without Redis each worker finds out for itself.
+something to tell. A rest that a check has ended is taken out of it. Without Redis each finds out for itself.
 """
 
 import asyncio
 import contextlib
 import logging
+from threading import Lock
 from time import monotonic
 from typing import Final
 
@@ -35,24 +36,29 @@ return found
 """ARGV: deployment, milliseconds (0: its rest has ended), and so on. All that rest now: deployment, milliseconds that
 are left."""
 
-_log: Final = logging.getLogger("litellm.proxy")
+_log: Final = logging.getLogger("litellm")
 
 
 class Rests:
-    """Of one worker, until `aclose`, which closes `redis`, too."""
+    """Of one process, in the running loop, until `aclose`, which closes `redis`, too. Any thread may let a deployment
+    rest."""
 
     def __init__(self, redis: Redis, health: Health) -> None:
         self._redis = redis
         self._health = health
         self._new: dict[str, float] = {}
+        self._lock = Lock()
+        self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._stopping = False
         health.share(self._tell)
         self._running = asyncio.create_task(self._run())
 
     def _tell(self, deployment_id: str, seconds: float) -> None:
-        self._new[deployment_id] = seconds
-        self._wake.set()
+        with self._lock:
+            self._new[deployment_id] = seconds
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is told any more
+            self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -66,7 +72,8 @@ class Rests:
 
     async def exchange(self) -> None:
         """Tells what is new here and hears of the rest. Raises RedisDown, RedisError."""
-        told, self._new = self._new, {}
+        with self._lock:
+            told, self._new = self._new, {}
         args = [part for id, seconds in told.items() for part in (id, round(seconds * 1000))]
         found = await self._redis.run(_SHARE, (_KEY,), *args)
         now = monotonic()

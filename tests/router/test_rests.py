@@ -4,8 +4,8 @@ import asyncio
 from time import monotonic
 
 from litellm.kv.redis import Redis, parse
-from litellm.proxy.rests import Rests
 from litellm.router.health import Health
+from litellm.router.rests import Rests
 from support.redis import RedisServer
 from support.redis import redis as redis
 
