@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.engine.tapped import Tapped
+from litellm.proxy.charge import HUNG_UP, TIMED_OUT, Charge
 from litellm.proxy.errors import said
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.seam import Beginning, Seam, added, beginning, continuable, prefixed
@@ -25,13 +26,9 @@ from litellm.router.groups import known_of
 from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json
 
-if TYPE_CHECKING:  # there is a charge only if there is a store
-    from litellm.proxy.charge import Charge
-
 MAX_KEPT: Final = 4 * 1024 * 1024
 """Bytes of events: a stream that has sent more is not continued."""
 BYTES_PER_TOKEN: Final = 4
-HUNG_UP: Final = "499 ClientDisconnected"
 
 Group = tuple[Deployment, ...]
 
@@ -94,13 +91,12 @@ class Resuming:
         """The parameters to go on with after this one's `text`; None if that cannot be."""
         return prefixed(self._ask.params, text, tokens) if continuable(deployment.call(self._ask).params) else None
 
-    def deployment(self, id: str | None) -> Deployment | None:
-        return None if id is None else self._router.deployments.by_id(id)
-
     async def open(self, params: Json, broken: Deployment, error: e.LiteLLMError) -> Served[EventStream] | None:
         """Another deployment's answer to `params`, its first event there; None if nobody gives one."""
         for name, group in self._others(broken, error):
             turned = replace(self._ask, model=name, params=params, fallbacks=())
+            if turned.account is not None and len(group) == 1 and group[0].state is None:
+                turned.account.tries(group[0])  # the router goes straight there
             try:
                 async with asyncio.timeout(self.left):
                     return await self._router.stream(turned, group, self._retries)
@@ -141,7 +137,7 @@ class Continued(Tapped):
     )  # fmt: skip
 
     def __init__(
-        self, served: Served[EventStream], resuming: Resuming, asked: str, charge: "Charge | None", prompt: int
+        self, served: Served[EventStream], resuming: Resuming, asked: str, charge: Charge | None, prompt: int
     ) -> None:
         super().__init__(served.result)
         self._served = served
@@ -237,7 +233,7 @@ class Continued(Tapped):
         self._closed = True
         if self._opening is not None and self._waiting:
             self._opening.cancel()
-            self._hung_up()
+            self._returns(HUNG_UP)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -287,8 +283,7 @@ class Continued(Tapped):
         if served is not None:
             self._go_on(served, begun, error)
             return
-        if self._charge is not None:
-            self._charge.tries(self._served.deployment)  # the call's row is its again
+        self._returns(TIMED_OUT)
         self._end(error)
 
     def _go_on(self, served: Served[EventStream], begun: Beginning, error: e.LiteLLMError) -> None:
@@ -296,7 +291,7 @@ class Continued(Tapped):
         if self._charge is not None:
             self._charge.broke_off(first, said(error), told.usage, told.events)
             self._charge.row.prompt_tokens = self._prompt + len(begun.text) // BYTES_PER_TOKEN
-            self._charge.tries(served.deployment)
+            self._charge.goes_on(served.deployment)
         spent = told.usage or {"prompt_tokens": self._prompt, "completion_tokens": told.events}
         first.used(added(spent, {}))
         self._served.deployment, self._inner, self.seconds = served.deployment, served.result, served.result.seconds
@@ -311,12 +306,7 @@ class Continued(Tapped):
         if self._paused:
             self._inner.pause()
 
-    def _hung_up(self) -> None:
-        """While another was being asked: what that has read is billed as well, the call's own row is the first's."""
-        charge, first = self._charge, self._served.deployment
-        if charge is None:
-            return
-        asked = self._resuming.deployment(charge.row.model_id)
-        if asked is not None and asked.id != first.id and not charge.waiting:
-            charge.broke_off(asked, HUNG_UP, None, 0)
-        charge.tries(first)
+    def _returns(self, failure: str) -> None:
+        """The call's own row is the first's again. Who was still being asked has read what there is, and is billed."""
+        if self._charge is not None:
+            self._charge.returns_to(self._served.deployment, failure)

@@ -14,7 +14,7 @@ import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, explaining, headers, prices
+from litellm.proxy import body, errors, explaining, headers, prices
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.destination import destination
 from litellm.proxy.exchange import Exchange
@@ -87,14 +87,14 @@ async def serve(
         router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:
         opening = router.stream(ask, group, retries)
-        streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
+        streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening, exchange.charge))
         told = None
         if continuing is not None and not exchange.cache_hit and continuing.takes(ask, group):
             told = continuing.over(exchange, streamed, ask, asked, group, retries, len(raw))
         splicer = _splicer(exchange, asked, read.usage_wanted, streamed)
         return partial(_stream, exchange, streamed, splicer, told or splicer, snapshot.commit_seconds, metrics)
     sending = router.send(ask, group, retries)
-    served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
+    served = await (sending if exchange.passage is None else exchange.passage.beside(sending, exchange.charge))
     await _answer(exchange, served, asked, metrics)
     return None
 
@@ -162,8 +162,10 @@ async def _stream(
     if passage is not None:
         try:
             lines += await passage.lines()
-        except BaseException:  # nobody else has the stream yet
+        except BaseException as error:  # nobody else has the stream yet
             stream.close()
+            if last is not None:
+                last(errors.said(error) if isinstance(error, Exception) else CUT_OFF)
             raise
     if exchange.trace is not None:
         lines += explaining.line(exchange)

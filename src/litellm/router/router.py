@@ -228,17 +228,9 @@ class Router:
         """Whom to ask first, once there is room and it is this call's turn."""
         states = tuple(one.state for one in group if one.state is not None)
         choice = lambda: choose(group, strategy, self._clock(), random())  # noqa: E731
-        account, cancelled = ask.account, False
-        if account is not None:
-            account.waiting = True
-        try:
-            return await queues.slot(states, choice, ask.tenant, ask.priority, until)
-        except asyncio.CancelledError:  # then it has been waiting to its end
-            cancelled = True
-            raise
-        finally:
-            if account is not None:
-                account.waiting = cancelled
+        if ask.account is not None:
+            ask.account.waiting = True
+        return await queues.slot(states, choice, ask.tenant, ask.priority, until)
 
     def _hedged(
         self,
@@ -268,7 +260,11 @@ class Router:
 
             async def run() -> T:
                 held.clear()
-                return await self._attempt(ask, deployment, attempt, len(group) == 1, until, began)
+                try:
+                    return await self._attempt(ask, deployment, attempt, len(group) == 1, until, began)
+                except e.LiteLLMError as error:
+                    _tell(ask.account, Failure(deployment, error))  # the other may be under way for long
+                    raise
 
             task = asyncio.ensure_future(run())
             task.add_done_callback(lambda _: held and held[0].gave_up())

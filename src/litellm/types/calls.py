@@ -27,14 +27,15 @@ class Account(Protocol):
     """Who is to know what a call costs beside the attempt that serves it."""
 
     waiting: bool
-    """It waits for a deployment; nothing has been sent."""
+    """Nothing has been sent: it waits for a deployment, or is about to ask one. Over with the next that it tries."""
 
     def tries(self, deployment: Any) -> None:
-        """It is asked now."""
+        """It is asked now, and is at it until `attempted` says otherwise or the call has its answer. Calls that go
+        straight to the only deployment of a group are not told of."""
         ...
 
     def attempted(self, deployment: Any, error: BaseException | None) -> None:
-        """An attempt has not served the call: it failed, or (None) another was quicker."""
+        """An attempt has not served the call: it failed, or (None) another was quicker. To be told twice is nothing."""
         ...
 
 
