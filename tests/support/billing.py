@@ -131,8 +131,8 @@ class Wire(asyncio.Transport):
 
 class World:
     """One gateway, which keeps its journal beside those of others. Calls are named after `folder`. `script` says of
-    each deployment (its model's name) what it does with one request after another, over and over. `limiter` is to count by
-    the loop's time."""
+    each deployment (its model's name) what it does with one request after another, over and over. `limiter` is to
+    count by the loop's time."""
 
     def __init__(
         self, config: Mapping[str, Any], folder: Path, script: Mapping[str, list[Does]], limiter: Limiter, **key: Any

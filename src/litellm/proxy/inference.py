@@ -23,8 +23,9 @@ from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
 from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import Relay
+from litellm.router.deployments import Deployment
 from litellm.router.router import Served
-from litellm.types.calls import Op, as_object
+from litellm.types.calls import Ask, Op, as_object
 
 if TYPE_CHECKING:  # there are books only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.books import Books
@@ -74,6 +75,8 @@ async def serve(
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, asked = read.ask, read.ask.model
     group, wanted, ours, retries = destination(snapshot, exchange, identity, route.path, read, keys)
+    if snapshot.checks_windows:
+        group = await _roomy(snapshot, exchange, ask, group, raw)
     if route.explains:
         return explaining.answer(snapshot, exchange, ask, group)
     router, continuing = snapshot.router, snapshot.continuing
@@ -97,6 +100,15 @@ async def serve(
     served = await (sending if exchange.passage is None else exchange.passage.beside(sending, exchange.charge))
     await _answer(exchange, served, asked, metrics)
     return None
+
+
+def _roomy(
+    snapshot: Snapshot, exchange: Exchange, ask: Ask, group: tuple[Deployment, ...], raw: bytes
+) -> Awaitable[tuple[Deployment, ...]]:
+    """Loaded for a config with `enable_pre_call_checks`."""
+    from litellm.proxy.windows import roomy
+
+    return roomy(snapshot.router, exchange, ask, group, raw)
 
 
 def _splicer(exchange: Exchange, asked: str, usage_wanted: bool, streamed: Served[EventStream]) -> Splicer:

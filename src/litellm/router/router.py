@@ -15,7 +15,7 @@ from litellm.engine.streams import EventStream
 from litellm.router import mocking
 from litellm.router.budget import RetryBudget
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.fallbacks import NONE, Fallbacks
+from litellm.router.fallbacks import NONE, UNFIT, Fallbacks
 from litellm.router.health import State, failed
 from litellm.router.hedging import Hedging
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
@@ -131,7 +131,7 @@ class Router:
                 if other and ask.fit is not None:
                     fitting = ask.fit(other)
                     if ask.trace is not None:
-                        ask.trace.filtered(other, fitting, "not for this caller's tags, or for what it brings along")
+                        ask.trace.filtered(other, fitting, UNFIT)
                     other = fitting
                 if not other:
                     continue

@@ -60,8 +60,9 @@ class Ask:
     """The `router.explain.Trace` that is told where the call goes and why; None if nobody wants to know."""
     bond: Any = field(default=None, repr=False)
     """The `router.affinity.Bond` that says which deployment is preferred; None if none is."""
-    failing: str | None = None
-    """The flag of `router.mocking` by which the call is to fail in its own group; None: it is not."""
+    failing: str | Exception | None = None
+    """What the call is to fail with in its own group, of which nobody is asked, or a flag of `router.mocking` for it.
+    None: it is not."""
     tenant: str = ""
     """Who shares fairly with others where calls wait for a deployment."""
     priority: int = 0

@@ -236,7 +236,9 @@ class ModelInfo(Section):
         "Default: what the catalog knows of the model (today it says so of none).",
     )
     max_tokens: Count | None = Field(default=None, description="For `/model/info`.")
-    max_input_tokens: Count | None = Field(default=None, description="For `/model/info`.")
+    max_input_tokens: Count | None = Field(
+        default=None, description="For `/model/info`, and for `enable_pre_call_checks`."
+    )
     max_output_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     input_cost_per_token: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
     output_cost_per_token: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
