@@ -10,19 +10,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from litellm import exceptions as e
+from litellm.catalog import models, prefixes
 from litellm.engine.streams import EventStream
 from litellm.engine.tapped import Tapped
 from litellm.proxy.charge import HUNG_UP, TIMED_OUT, Charge
 from litellm.proxy.errors import said
 from litellm.proxy.exchange import Exchange
-from litellm.proxy.seam import Beginning, Seam, added, beginning, continuable, prefixed
+from litellm.proxy.seam import Beginning, Seam, added, beginning, continuable, marked, prefixed
 from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import cut_off
 from litellm.router.deployments import Deployment
-from litellm.router.groups import known_of
+from litellm.router.prechecks import known
 from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json
 
@@ -31,6 +32,14 @@ MAX_KEPT: Final = 4 * 1024 * 1024
 BYTES_PER_TOKEN: Final = 4
 
 Group = tuple[Deployment, ...]
+
+
+class Opened(NamedTuple):
+    """Who goes on; and what it may begin by saying again."""
+
+    served: Served[EventStream]
+    echo: str
+
 
 _log = logging.getLogger("litellm.proxy")
 
@@ -91,15 +100,16 @@ class Resuming:
         """The parameters to go on with after this one's `text`; None if that cannot be."""
         return prefixed(self._ask.params, text, tokens) if continuable(deployment.call(self._ask).params) else None
 
-    async def open(self, params: Json, broken: Deployment, error: e.LiteLLMError) -> Served[EventStream] | None:
+    async def open(self, params: Json, broken: Deployment, error: e.LiteLLMError) -> Opened | None:
         """Another deployment's answer to `params`, its first event there; None if nobody gives one."""
         for name, group in self._others(broken, error):
-            turned = replace(self._ask, model=name, params=params, fallbacks=())
+            asked, echo = marked(params, prefixes.of(group[0].target.provider))
+            turned = replace(self._ask, model=name, params=asked, fallbacks=())
             if turned.account is not None and len(group) == 1 and group[0].state is None:
                 turned.account.tries(group[0])  # the router goes straight there
             try:
                 async with asyncio.timeout(self.left):
-                    return await self._router.stream(turned, group, self._retries)
+                    return Opened(await self._router.stream(turned, group, self._retries), echo)
             except TimeoutError:
                 return None
             except e.LiteLLMError:
@@ -107,22 +117,25 @@ class Resuming:
         return None
 
     def _others(self, broken: Deployment, error: e.LiteLLMError) -> Iterator[tuple[str, Group]]:
-        """The group's other deployments, then those of its fallbacks: of each those that take a beginning."""
+        """The group's other deployments, then those of its fallbacks: of each those that take a beginning, by how they
+        take it."""
         ask = self._ask
         groups = [(ask.model, self._group)]
         for name in self._router.fallbacks.after(self._group[0].model_name, error, ask.fallbacks):
             other = self._router.deployments.group(name)
             groups.append((name, other if not other or ask.fit is None else ask.fit(other)))
         for name, group in groups:
-            taking = tuple(one for one in group if one.id != broken.id and takes_beginning(one))
-            if taking:
-                yield name, taking
+            taking = [one for one in group if one.id != broken.id and takes_beginning(one)]
+            for way in dict.fromkeys(prefixes.of(one.target.provider) for one in taking):
+                yield name, tuple(one for one in taking if prefixes.of(one.target.provider) is way)
 
 
 def takes_beginning(deployment: Deployment) -> bool:
     """Does it go on with an answer whose beginning it is given? By its `model_info`, else by the catalog."""
     said = deployment.info.get("supports_assistant_prefill")
-    return bool(known_of(deployment).get("supports_assistant_prefill") if said is None else said)
+    if said is not None:
+        return bool(said)
+    return deployment.target.provider in prefixes.ALWAYS or models.supports(known(deployment), "assistant_prefill")
 
 
 class Continued(Tapped):
@@ -148,7 +161,7 @@ class Continued(Tapped):
         self._splicer = Splicer(asked, True, served.result.decode)  # of the stream that is being relayed
         self._kept: list[bytes] = []  # the first's events, and their size
         self._size = 0
-        self._opening: asyncio.Task[Served[EventStream] | None] | None = None  # the second; there is no third
+        self._opening: asyncio.Task[Opened | None] | None = None  # the second; there is no third
         self._waiting = False  # for it
         self._seam: Seam | None = None  # once it is there
         self._resumed_at = -inf
@@ -262,31 +275,30 @@ class Continued(Tapped):
         self._opening.add_done_callback(lambda task: self._opened(task, begun, error))
         return True
 
-    async def _open(self, params: Json, error: e.LiteLLMError) -> Served[EventStream] | None:
+    async def _open(self, params: Json, error: e.LiteLLMError) -> Opened | None:
         self._let_go()  # its place is free for others
         return await self._resuming.open(params, self._served.deployment, error)
 
-    def _opened(
-        self, task: "asyncio.Task[Served[EventStream] | None]", begun: Beginning, error: e.LiteLLMError
-    ) -> None:
+    def _opened(self, task: asyncio.Task[Opened | None], begun: Beginning, error: e.LiteLLMError) -> None:
         if task.cancelled():
             return
         failure = task.exception()
-        served = None if failure is not None else task.result()
+        opened = None if failure is not None else task.result()
         if failure is not None:
             _log.error("a stream could not be continued", exc_info=failure)
         if self._closed:  # the caller has hung up in between
-            if served is not None:
-                served.result.close()
+            if opened is not None:
+                opened.served.result.close()
             return
         self._waiting = False
-        if served is not None:
-            self._go_on(served, begun, error)
+        if opened is not None:
+            self._go_on(opened, begun, error)
             return
         self._returns(TIMED_OUT)
         self._end(error)
 
-    def _go_on(self, served: Served[EventStream], begun: Beginning, error: e.LiteLLMError) -> None:
+    def _go_on(self, opened: Opened, begun: Beginning, error: e.LiteLLMError) -> None:
+        served = opened.served
         first, told = self._served.deployment, self._splicer
         if self._charge is not None:
             self._charge.broke_off(first, said(error), told.usage, told.events)
@@ -296,7 +308,7 @@ class Continued(Tapped):
         first.used(added(spent, {}))
         self._served.deployment, self._inner, self.seconds = served.deployment, served.result, served.result.seconds
         self._splicer = Splicer(self._asked, True, served.result.decode)
-        self._seam = Seam(begun, spent)
+        self._seam = Seam(begun, spent, opened.echo)
         self._kept.clear()
         self._shut = False
         self._resumed_at = asyncio.get_running_loop().time()

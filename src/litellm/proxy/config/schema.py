@@ -233,7 +233,7 @@ class ModelInfo(Section):
     supports_assistant_prefill: bool | None = Field(
         default=None,
         description="It goes on with a last message of the assistant's, as `mid_stream_fallback: continue` asks it to. "
-        "Default: what the catalog knows of the model (today it says so of none).",
+        "Default: what the catalog knows of the model or its host.",
     )
     max_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     max_input_tokens: Count | None = Field(
