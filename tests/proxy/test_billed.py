@@ -35,7 +35,8 @@ def eighths(most: int) -> st.SearchStrategy[float]:
 
 odd = st.integers(0, 40).map(lambda number: number / 8 + 1 / 16)
 """When callers hang up: never when anything else happens."""
-kinds: st.SearchStrategy[Kind] = st.sampled_from((*["answer", "breaks", "hang"] * 4, *get_args(Kind)))
+_OFTEN: list[Kind] = ["answer", "breaks", "hang"]
+kinds = st.sampled_from(_OFTEN * 4 + [*get_args(Kind)])
 does = st.builds(Does, kinds, eighths(16), eighths(8))
 calls = st.builds(Call, eighths(16), st.sampled_from([True, True, False]), st.none() | odd, st.booleans())
 

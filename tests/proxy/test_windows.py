@@ -1,6 +1,7 @@
 """`enable_pre_call_checks`: whom a prompt goes to by its length, and what explanations say of it."""
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path

@@ -209,7 +209,7 @@ class World:
     # The providers.
 
     async def _answer(self, request: HttpRequest) -> MockAnswer:
-        asked = json.loads(request.body or b"{}")
+        asked = json.loads(cast(bytes, request.body))
         name = asked["model"]
         does = self._script[name][self._asked[name] % len(self._script[name])]
         self._asked[name] += 1

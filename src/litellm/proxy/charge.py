@@ -75,10 +75,13 @@ class Charge:
             _report(attempt, usage, prices.of_answer(deployment, {}, usage, 0.0))
             attempt.usage_source = "reported"
 
-    def embedded(self, deployment: Deployment, usage: Json | None, made: cost.Cost | None) -> None:
+    def embedded(
+        self, deployment: Deployment, usage: Json | None, made: cost.Cost | None, failure: str | None = None
+    ) -> None:
         """The call's question was embedded for the cache. Without usage the estimate of the whole prompt stands."""
         row = self._beside(deployment)
-        row.status, row.model_group = "success", deployment.model_name
+        row.status, row.error = "success" if failure is None else "failure", failure
+        row.model_group = deployment.model_name
         if usage is not None:
             _report(row, usage, made)
             row.usage_source = "reported"
@@ -149,7 +152,8 @@ class Charge:
         failure = said(error)
         if self._asked:  # a defect of ours, while it was under way
             return self.abandoned(failure)
-        told = next((attempt for attempt in reversed(self.further) if attempt.error == failure), None)
+        group = self.row.model_group  # an embedding's is another
+        told = next((one for one in reversed(self.further) if (one.error, one.model_group) == (failure, group)), None)
         if told is None:
             return self._unbilled(failure)
         self.further.remove(told)  # the call's own row is that attempt's

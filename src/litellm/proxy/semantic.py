@@ -19,6 +19,7 @@ from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import headers, prices, regions
 from litellm.proxy.cached import Cache, CachedRouter, Group, redis_place
+from litellm.proxy.charge import HUNG_UP, TIMED_OUT
 from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.metrics import Metrics
@@ -60,7 +61,11 @@ class SemanticCache(Cache):
         try:
             async with asyncio.timeout(EMBED_SECONDS):
                 served = await router.send(Ask("embedding", self.model, {"input": text}, fallbacks=()), group, 0)
-        except TimeoutError:
+        except asyncio.CancelledError:
+            _lost(group, exchange, HUNG_UP)
+            raise
+        except (TimeoutError, e.Timeout):
+            _lost(group, exchange, TIMED_OUT)
             self.rests_until = clock() + REST_SECONDS
             return self._failed(f"no answer within {EMBED_SECONDS:g} s")
         except e.LiteLLMError as error:  # its text may repeat the question
@@ -100,6 +105,12 @@ class SemanticCache(Cache):
         except Unreachable as error:
             self.unreachable(error)
         self.count()
+
+
+def _lost(group: Group, exchange: Exchange, failure: str) -> None:
+    """Nobody has got the embedding, which may be billed all the same: by its group's first, if it has several."""
+    if exchange.charge is not None:
+        exchange.charge.embedded(group[0], None, None, failure)
 
 
 def make(settings: CacheParams, metrics: Metrics) -> SemanticCache:
@@ -152,7 +163,8 @@ class SemanticRouter(CachedRouter):
             return None
         text, rest = asked
         bucket = self._key_of(f"like {cache.model}", rest, ask, group)
-        vector = await cache.embed(self._router, text, self._exchange)
+        with self._unsent():
+            vector = await cache.embed(self._router, text, self._exchange)
         if bucket is None or vector is None:
             return None
         self._asked = bucket, vector
