@@ -22,6 +22,7 @@ from litellm.store.ledger import SqlLedger
 from litellm.types.accounts import ATTEMPT, SpendRow
 from support import virtual_time
 from support.billing import COMMIT_SECONDS, HANG_SECONDS, SCOPE, Attempt, Call, Does, Kind, World
+from support.limiters import SMALL
 
 INPUT, OUTPUT = 2_000, 10_000  # nano-dollars per token, of the first; each further deployment is dearer by as much
 GROUPS = {"m": "abc", "spare": "xy"}
@@ -102,7 +103,7 @@ def run(
 
     async def main() -> Told:
         clock = asyncio.get_running_loop().time
-        limiter: Limiter = SharedLimiter(here / "limits", clock) if shared else MemoryLimiter(clock)
+        limiter: Limiter = SharedLimiter(here / "limits", clock, SMALL) if shared else MemoryLimiter(clock)
         world = World(made, here, script, limiter, **key)
         await world.open()
         async with asyncio.timeout(1000):
