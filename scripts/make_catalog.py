@@ -232,8 +232,27 @@ def capabilities(model: Mapping[str, Any], mode: str) -> Iterator[str]:
     yield from (name for name, holds in conditions.items() if holds)
 
 
-def further(name: str, row: Row) -> Iterator[str]:
+# Who goes on with an answer that has begun, thinking models left out (the vendors' pages are named in
+# `catalog/prefixes.py`; Anthropic, "Migration guide": from 4.6 on a beginning is refused; Groq, "Assistant message
+# prefilling"; OpenRouter, "Assistant prefill").
+_CLAUDE: Final = r"claude-(v?[12]\b|instant|3|(haiku|sonnet|opus)-4(?![-.][6-9]))"
+PREFILLED: Final = {
+    "anthropic": _CLAUDE,
+    "vertex_ai-anthropic_models": _CLAUDE,
+    "bedrock_converse": _CLAUDE,
+    "openrouter": _CLAUDE,
+    "deepseek": r"deepseek-(chat|v3)",
+    "mistral": r"/(codestral|devstral|ministral|mistral-(?!embed|ocr)|mixtral|open-mi|pixtral)",
+    "moonshot": r"/(kimi-k2(-\d{4}-preview|-turbo-preview)?|moonshot-v1-\w+)$",
+    "dashscope": r"/qwen(-(max|plus|flash|turbo)|-vl-(max|plus)|2-5-\d+b|3-max|3-coder|3-vl-plus)(?!-character)",
+    "groq": r"/llama-?3(?!-groq)|/llama-4|gemma|mixtral",
+}
+
+
+def further(name: str, row: Row, provider: str) -> Iterator[str]:
     """What follows from a model's family or its prices (vendors' model pages)."""
+    if row["mode"] == "chat" and re.search(PREFILLED.get(provider, "(?!)"), name):
+        yield "assistant_prefill"
     if "search_cost_per_query" in row:
         yield "web_search"
     if "function_calling" in row["supports"] and re.search(r"gpt-|claude|gemini|(^|/)o[134]", name):
@@ -298,7 +317,7 @@ def _add(models: dict[str, Row], name: str, provider: str, row: Row) -> None:
         name, provider = name.removeprefix("vertex_ai/"), "vertex_ai-language-models"
     if provider == "cohere_chat" and row["mode"] != "chat":
         provider = "cohere"
-    row["supports"] = sorted({*row["supports"], *further(name, row)})
+    row["supports"] = sorted({*row["supports"], *further(name, row, provider)})
     models[name] = {"litellm_provider": provider, **row}
 
 

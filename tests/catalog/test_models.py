@@ -42,6 +42,24 @@ def test_an_entry_tells_the_same_prices_as_its_row():
         assert cost.rates_of_dollars(models.entry(row)).values == priced, name
 
 
+@pytest.mark.parametrize(
+    ("name", "goes_on"),
+    [
+        ("claude-sonnet-4-5", True), ("claude-opus-4-20250514", True), ("claude-3-haiku-20240307", True),
+        ("claude-opus-4-6", False), ("claude-sonnet-5", False), ("vertex_ai/claude-opus-4-6@default", False),
+        ("openrouter/anthropic/claude-opus-4.6-fast", False), ("openrouter/anthropic/claude-opus-4.5", True),
+        ("mistral/mistral-large-latest", True), ("mistral/mistral-embed", False), ("mistral/magistral-medium", False),
+        ("deepseek/deepseek-chat", True), ("deepseek/deepseek-reasoner", False), ("gpt-4o", False),
+        ("moonshot/kimi-k2-thinking", False), ("moonshot/moonshot-v1-8k", True), ("dashscope/qwen-max", True),
+    ],
+)  # fmt: skip
+def test_who_goes_on_with_an_answer_that_has_begun(name: str, goes_on: bool):
+    row = models.rows().get(name)
+    assert row is not None or name.startswith("vertex_ai/")
+    assert models.supports(row or {}, "assistant_prefill") is goes_on
+    assert models.entry(row or {"supports": []}).get("supports_assistant_prefill", False) is goes_on
+
+
 def test_entries_are_the_reader_s_own():
     models.entries()["gpt-4o"]["input_cost_per_token"] = 0
     assert models.entries()["gpt-4o"]["input_cost_per_token"] == 2.5e-06

@@ -25,6 +25,15 @@ def entry(upstream: UpstreamThread, group: str, model: str, prefill: bool = True
     return {"model_name": group, "litellm_params": params, "model_info": info}
 
 
+def of_provider(name: str, made: dict[str, Any]) -> dict[str, Any]:
+    """An entry with another provider; what the catalog knows of that is what holds for it."""
+    params = made["litellm_params"]
+    info = {"id": made["model_info"]["id"]}
+    if name == "mistral":
+        info["base_model"] = "mistral/mistral-large-latest"
+    return {**made, "litellm_params": {**params, "model": params["model"].replace("openai", name)}, "model_info": info}
+
+
 BREAKS = ("reset-mid-body", "close-mid-body", "error-later-event", "bad-chunk", "stream-unfinished", "reset-mid-event",
           "hang-mid-body", "comments-later")  # fmt: skip
 QUICK = {"between_tokens_timeout": 1}
@@ -59,6 +68,10 @@ def config(upstream: UpstreamThread, folder: Path, routing: dict[str, Any] | Non
                 entry(upstream, "late", "hang", order=2, max_parallel_requests=1),
                 entry(upstream, "timed", "reset-mid-body", order=1),
                 entry(upstream, "timed", "hang-before-event", order=2),
+                entry(upstream, "again", "reset-mid-body", order=1),
+                of_provider("mistral", entry(upstream, "again", "ok", order=2)),
+                entry(upstream, "asked", "reset-mid-body", order=1),
+                of_provider("hosted_vllm", entry(upstream, "asked", "goes-on", order=2)),
                 entry(upstream, "single", "ok"),
             ],
             "router_settings": {
@@ -154,6 +167,23 @@ def test_no_usage_is_told_to_who_did_not_ask(gateway: Gateway) -> None:
     got = Streamed(gateway, "reset-mid-body", stream_options=None)
     assert (got.ended_well(), got.text) == (True, WHOLE)
     assert not any(chunk.get("usage") for chunk in got.chunks)
+
+
+@pytest.mark.parametrize(
+    ("model", "host", "mark", "more"),
+    [
+        ("again", "ok", {"prefix": True}, {}),  # which says the beginning again
+        ("asked", "goes-on", {}, {"continue_final_message": True, "add_generation_prompt": False}),
+    ],
+)
+def test_a_provider_is_told_to_go_on_in_its_own_way(
+    gateway: Gateway, shared_upstream: UpstreamThread, model: str, host: str, mark: Any, more: Any
+) -> None:
+    got = Streamed(gateway, model)
+    assert (got.ended_well(), got.text, got.comments) == (True, WHOLE, [f": continued by {model}-{host}"])
+    asked = shared_upstream.asked(host)[-1].json
+    assert asked["messages"] == [*HI, {"role": "assistant", "content": " tok0 tok1", **mark}]
+    assert {name: asked.get(name) for name in more} == more
 
 
 def test_the_space_at_the_end_of_the_beginning_comes_once(gateway: Gateway) -> None:

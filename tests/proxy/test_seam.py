@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from litellm import exceptions as e
-from litellm.proxy.seam import Beginning, Seam, beginning, continuable, prefixed
+from litellm.catalog import prefixes
+from litellm.proxy.seam import Beginning, Seam, beginning, continuable, marked, prefixed
 from litellm.proxy.splice import DONE
 from litellm.types.calls import Json
 
@@ -75,6 +76,34 @@ def test_the_text_so_far_is_the_assistants_last_message() -> None:
     begun = {"role": "assistant", "content": "well, "}
     assert prefixed({"messages": [HI, begun]}, "so", 1) == {"messages": [HI, {**begun, "content": "well, so"}]}
     assert prefixed({"messages": [HI, {"role": "assistant", "content": None}]}, "so", 1) is None
+
+
+def test_the_message_is_marked_as_the_provider_wants_it() -> None:
+    begun: Json = {"role": "assistant", "content": "so far"}
+    params: Json = {"messages": [HI, begun]}
+    assert marked(params, prefixes.of("openai")) == (params, "")
+    assert marked(params, prefixes.of("deepseek")) == ({"messages": [HI, {**begun, "prefix": True}]}, "")
+    assert marked(params, prefixes.of("mistral")) == ({"messages": [HI, {**begun, "prefix": True}]}, "so far")
+    more = {"continue_final_message": True, "add_generation_prompt": False}
+    assert marked(params, prefixes.of("hosted_vllm")) == ({**params, **more}, "")
+    assert marked({"messages": [HI]}, prefixes.of("hosted_vllm")) == ({"messages": [HI]}, "")
+    assert params == {"messages": [HI, {"role": "assistant", "content": "so far"}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["so ", "far", ", good"], ", good"),
+        (["so far, good"], ", good"),
+        ([", good"], ", good"),  # it does not say it again
+        (["so ", "good"], "so good"),  # this is something else
+        (["s", "o", " ", "f", "ar"], ""),
+    ],
+)
+def test_what_is_said_again_is_taken_off(said: list[str], told: str) -> None:
+    seam = Seam(Beginning("so far", {}), {}, "so far")
+    out = chunks(b"".join(seam.sewn(event({"content": text})) for text in said))
+    assert "".join(chunk["choices"][0]["delta"]["content"] for chunk in out) == told
 
 
 def test_the_second_streams_events_become_the_firsts() -> None:

@@ -1,5 +1,6 @@
 """Answers to questions that mean the same, through real sockets. The upstream embeds a text by its words."""
 
+import http.client
 import json
 import subprocess
 import sys
@@ -193,6 +194,32 @@ def test_the_embedding_is_on_the_callers_bill(upstream: UpstreamThread, tmp_path
         told = sorted((one["call_type"], one["spend"]) for one in logged())
         assert told == [("attempt", 1.5), ("attempt", 1.5), ("chat", 0), ("chat", 5)]
         assert [one["model_group"] for one in logged() if one["call_type"] == "attempt"] == [EMBEDS] * 2
+
+
+def test_an_embedding_that_nobody_got_is_on_the_bill_and_nothing_else(upstream: UpstreamThread, tmp_path: Path):
+    slow = "delay-20000"
+    row = "  - {model_name: %s, litellm_params: {model: openai/%s, api_base: %s, api_key: k, %s}}\n"
+    rates = (("ok", "input_cost_per_token: 0, output_cost_per_token: 1"), (slow, "input_cost_per_token: 0.25"))
+    models = "".join(row % (name, name, upstream.base_url, rate) for name, rate in rates)
+    config = f"model_list:\n{models}{settings(model=slow)}general_settings: {{master_key: sk-1234}}\n"
+    with Gateway(config, tmp_path) as gateway:
+        key = json.loads(gateway.post("/key/generate", {})[1])["key"]
+        before = len(upstream.asked(slow))
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+        body = json.dumps({"model": "ok", "messages": [{"role": "user", "content": FRANCE}]})
+        connection.request("POST", "/v1/chat/completions", body, {"authorization": f"Bearer {key}"})
+        assert wait_until(lambda: len(upstream.asked(slow)) == before + 1, 20)
+        connection.close()
+
+        def logged() -> list[tuple[Any, ...]]:
+            rows = json.loads(gateway.get(f"/spend/logs?api_key={key}")[1])
+            return sorted((one["call_type"], one["status"], one["model_group"], one["spend"] > 0) for one in rows)
+
+        hung_up = [("attempt", "failure", slow, True), ("chat", "failure", "ok", False)]
+        assert wait_until(lambda: logged() == hung_up, 20, every=0.1), logged()
+        ask(gateway, FRANCE, key)  # the embedding takes too long
+        late = [("attempt", "failure", slow, True), ("chat", "success", "ok", True)]
+        assert wait_until(lambda: logged() == sorted(hung_up + late), 20, every=0.1), logged()
 
 
 def test_the_code_is_loaded_for_such_a_cache_only():

@@ -40,12 +40,17 @@ class Account:
     waiting = False
 
     def __init__(self) -> None:
+        self.asked: list[str] = []
         self.told: list[tuple[str, str | None]] = []
 
-    def tries(self, deployment: Any) -> None: ...
+    def tries(self, deployment: Any) -> None:
+        self.waiting = False
+        self.asked.append(deployment.id)
 
     def attempted(self, deployment: Any, error: BaseException | None) -> None:
-        self.told.append((deployment.id, error and type(error).__name__))
+        if deployment.id in self.asked:
+            self.asked.remove(deployment.id)
+            self.told.append((deployment.id, error and type(error).__name__))
 
 
 def made(engine: Engine) -> tuple[Router, list[State]]:
@@ -106,7 +111,7 @@ LATE = e.Timeout("no", "m", "openai")
         ({"a": 0.3, "b": 30.0}, "a", [("b", None)]),
         ({"a": 0.4, "b": DOWN}, "a", [("b", "ServiceUnavailableError")]),
         ({"a": DOWN, "b": 0.4}, "b", [("a", "ServiceUnavailableError")]),
-        ({"a": LATE, "b": DOWN}, e.Timeout, [("b", "ServiceUnavailableError"), ("a", "Timeout")]),
+        ({"a": LATE, "b": DOWN}, e.Timeout, [("a", "Timeout"), ("b", "ServiceUnavailableError")]),
     ],
 )
 def test_of_two_attempts_one_serves_and_the_account_is_told_of_the_other(hosts: Any, served: Any, told: Any) -> None:
@@ -117,7 +122,13 @@ def test_of_two_attempts_one_serves_and_the_account_is_told_of_the_other(hosts: 
 def test_who_hangs_up_cancels_both() -> None:
     engine = Engine(a=30.0, b=30.0)
     result, account, _ = call(engine, hang_up_after=0.3)
-    assert (result, engine.asked, account.told) == (asyncio.CancelledError, ["a", "b"], [("b", None)])
+    assert (result, engine.asked) == (asyncio.CancelledError, ["a", "b"])
+    assert (account.asked, account.told) == (["a", "b"], [])  # its end is that of both
+
+
+def test_the_account_knows_of_a_failure_while_the_other_is_under_way() -> None:
+    _, account, _ = call(Engine(a=30.0, b=DOWN), hang_up_after=0.6)
+    assert (account.asked, account.told) == (["a"], [("b", "ServiceUnavailableError")])
 
 
 def test_none_in_an_outage() -> None:

@@ -22,25 +22,34 @@ HUNG_UP: Final = "499 ClientDisconnected"
 OVERTAKEN: Final = "499 Overtaken"
 """An attempt that was cancelled because another was quicker."""
 
+TIMED_OUT: Final = "408 Timeout"
+
 # Failures after which the provider may have worked for nothing: its bill is estimated.
 _BILLED: Final = (e.Timeout, e.APIResponseValidationError)
+_OF_AN_ATTEMPT: Final = (
+    "model_id", "provider", "provider_model", "api_base", "prompt_tokens", "completion_tokens", "spend",
+)  # fmt: skip
 
 Settling = Awaitable[None] | None
 """What to wait for before the last byte goes to the caller, if for anything."""
 
 
 class Charge:
-    """One admitted call. `row` is the estimate until it ends, and then what the store gets.
+    """One admitted call. `row` is the estimate until it ends, and then what the store gets. `deployment` is whom it
+    is about: who was asked last.
 
     What ends it may return something to wait for before the last byte goes to the caller.
     """
 
-    __slots__ = ("_meter", "further", "row", "ticket", "waiting")
+    __slots__ = ("_asked", "_deployment", "_meter", "further", "row", "ticket", "waiting")
 
-    def __init__(self, meter: "Meter", ticket: Ticket, row: SpendRow) -> None:
+    def __init__(self, meter: "Meter", ticket: Ticket, row: SpendRow, deployment: Deployment) -> None:
         self._meter = meter
         self.ticket = ticket
         self.row = row
+        self._deployment = deployment
+        self._asked: list[Deployment] | None = None
+        """Who is at it and has no row of its own. None: whom the call's own row is about, who may have answered."""
         self.further: list[SpendRow] = []
         """What did not serve the call and may be billed: attempts, and the cache's embedding of its question. Each
         is a row of its own, in the call's reservation."""
@@ -48,6 +57,12 @@ class Charge:
 
     def attempted(self, deployment: Deployment, error: BaseException | None) -> None:
         """As `types.calls.Account` says. The estimate of the prompt is what it has cost."""
+        if self._asked is None:  # there is no other, and it was not told of
+            self._asked = []
+        elif deployment in self._asked:
+            self._asked.remove(deployment)
+        else:
+            return
         if error is None or isinstance(error, _BILLED):
             self.broke_off(deployment, OVERTAKEN if error is None else said(error), None, 0)
 
@@ -60,10 +75,13 @@ class Charge:
             _report(attempt, usage, prices.of_answer(deployment, {}, usage, 0.0))
             attempt.usage_source = "reported"
 
-    def embedded(self, deployment: Deployment, usage: Json | None, made: cost.Cost | None) -> None:
+    def embedded(
+        self, deployment: Deployment, usage: Json | None, made: cost.Cost | None, failure: str | None = None
+    ) -> None:
         """The call's question was embedded for the cache. Without usage the estimate of the whole prompt stands."""
         row = self._beside(deployment)
-        row.status, row.model_group = "success", deployment.model_name
+        row.status, row.error = "success" if failure is None else "failure", failure
+        row.model_group = deployment.model_name
         if usage is not None:
             _report(row, usage, made)
             row.usage_source = "reported"
@@ -80,23 +98,42 @@ class Charge:
         return beside
 
     def served_by(self, deployment: Deployment, retries: int) -> None:
-        self.tries(deployment)
+        self.goes_on(deployment)
         self.row.retries = retries
 
+    def goes_on(self, deployment: Deployment) -> None:
+        """It answers, and the call's own row is about that."""
+        self._asked = None
+        self._is_about(deployment)
+
+    def returns_to(self, deployment: Deployment, failure: str) -> None:
+        """Nobody has gone on with its answer, and the call's own row is about it again. Whoever was still at that has
+        broken off."""
+        for one in self._asked or ():
+            self.broke_off(one, failure, None, 0)
+        self.goes_on(deployment)
+
     def tries(self, deployment: Deployment) -> None:
-        """It is asked now: if nobody answers, the row names who was asked last. Once it is written it stays."""
+        """As `types.calls.Account` says: if nobody answers, the row names who was asked last. Once written it stays."""
         if not self.ticket.open:
             return
+        self.waiting = False
+        if self._asked is None:
+            self._asked = [deployment]
+        elif deployment not in self._asked:
+            self._asked.append(deployment)
+        self._is_about(deployment)
+
+    def _is_about(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         row, target = self.row, deployment.target
         row.model_id, row.provider, row.provider_model = deployment.id, target.provider, target.model
         row.api_base = deployment.address
 
     def answered(self, usage: Json | None, made: cost.Cost | None) -> Settling:
-        """The answer is complete. Without usage the estimate of its prompt stands, but for one from the cache."""
+        """The answer is complete. Without usage it costs what was estimated; one from the cache has no price."""
         if usage is None:
-            if self.row.cache_hit:
-                self.row.spend = 0
-            return self._end("success", None, self.row.completion_tokens)
+            return self._estimated("success", None, self.row.completion_tokens)
         _report(self.row, usage, made)
         return self._close("success", None, "reported")
 
@@ -107,24 +144,36 @@ class Charge:
         holds where the endpoint has told no usage."""
         status = "success" if failure is None else "failure"
         if usage is None:
-            self.row.spend = bounded(estimate)
-            return self._end(status, failure, events)
+            self.row.spend, self.row.completion_tokens = bounded(estimate), events
+            return self._close(status, failure, "estimated")
         _report(self.row, usage, made)
         return self._close(status, failure, "reported")
 
     def failed(self, error: BaseException) -> Settling:
         """The call failed before its answer: what the provider refused, it does not bill."""
         failure = said(error)
-        if not isinstance(error, _BILLED):
+        if self._asked:  # a defect of ours, while it was under way
+            return self.abandoned(failure)
+        group = self.row.model_group  # an embedding's is another
+        told = next((one for one in reversed(self.further) if (one.error, one.model_group) == (failure, group)), None)
+        if told is None:
             return self._unbilled(failure)
-        told = next((attempt for attempt in reversed(self.further) if attempt.error == failure), None)
-        if told is not None:  # the call's own row is that attempt's
-            self.further.remove(told)
-        return self._end("failure", failure, 0)
+        self.further.remove(told)  # the call's own row is that attempt's
+        for name in _OF_AN_ATTEMPT:
+            setattr(self.row, name, getattr(told, name))
+        return self._close("failure", failure, told.usage_source)
 
-    def abandoned(self) -> Settling:
-        """The caller hung up before there was an answer: the prompt has been read, unless it was not sent yet."""
-        return self._unbilled(HUNG_UP) if self.waiting else self._end("failure", HUNG_UP, 0)
+    def abandoned(self, failure: str = HUNG_UP) -> Settling:
+        """The call ends before there is an answer, by its caller's will: whoever is at it has read the prompt."""
+        asked = self._asked
+        if self.waiting or asked == []:
+            return self._unbilled(failure)
+        if asked:
+            *others, last = asked
+            for one in others:
+                self.broke_off(one, failure, None, 0)
+            self._is_about(last)
+        return self._estimated("failure", failure, 0)
 
     def _unbilled(self, failure: str) -> Settling:
         row = self.row
@@ -132,8 +181,10 @@ class Charge:
         row.spend = 0
         return self._close("failure", failure, "none")
 
-    def _end(self, status: Any, error: str | None, completion: int) -> Settling:
-        self.row.completion_tokens = completion
+    def _estimated(self, status: Any, error: str | None, completion: int) -> Settling:
+        row = self.row
+        row.completion_tokens = completion
+        row.spend = bounded(prices.estimate(self._deployment, row.prompt_tokens, completion))
         return self._close(status, error, "estimated")
 
     def _close(self, status: Any, error: str | None, source: UsageSource) -> Settling:

@@ -10,30 +10,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 from litellm import exceptions as e
+from litellm.catalog import models, prefixes
 from litellm.engine.streams import EventStream
 from litellm.engine.tapped import Tapped
+from litellm.proxy.charge import HUNG_UP, TIMED_OUT, Charge
 from litellm.proxy.errors import said
 from litellm.proxy.exchange import Exchange
-from litellm.proxy.seam import Beginning, Seam, added, beginning, continuable, prefixed
+from litellm.proxy.seam import Beginning, Seam, added, beginning, continuable, marked, prefixed
 from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import cut_off
 from litellm.router.deployments import Deployment
-from litellm.router.groups import known_of
+from litellm.router.prechecks import known
 from litellm.router.router import Router, Served
 from litellm.types.calls import Ask, Json
-
-if TYPE_CHECKING:  # there is a charge only if there is a store
-    from litellm.proxy.charge import Charge
 
 MAX_KEPT: Final = 4 * 1024 * 1024
 """Bytes of events: a stream that has sent more is not continued."""
 BYTES_PER_TOKEN: Final = 4
-HUNG_UP: Final = "499 ClientDisconnected"
 
 Group = tuple[Deployment, ...]
+
+
+class Opened(NamedTuple):
+    """Who goes on; and what it may begin by saying again."""
+
+    served: Served[EventStream]
+    echo: str
+
 
 _log = logging.getLogger("litellm.proxy")
 
@@ -94,16 +100,16 @@ class Resuming:
         """The parameters to go on with after this one's `text`; None if that cannot be."""
         return prefixed(self._ask.params, text, tokens) if continuable(deployment.call(self._ask).params) else None
 
-    def deployment(self, id: str | None) -> Deployment | None:
-        return None if id is None else self._router.deployments.by_id(id)
-
-    async def open(self, params: Json, broken: Deployment, error: e.LiteLLMError) -> Served[EventStream] | None:
+    async def open(self, params: Json, broken: Deployment, error: e.LiteLLMError) -> Opened | None:
         """Another deployment's answer to `params`, its first event there; None if nobody gives one."""
         for name, group in self._others(broken, error):
-            turned = replace(self._ask, model=name, params=params, fallbacks=())
+            asked, echo = marked(params, prefixes.of(group[0].target.provider))
+            turned = replace(self._ask, model=name, params=asked, fallbacks=())
+            if turned.account is not None and len(group) == 1 and group[0].state is None:
+                turned.account.tries(group[0])  # the router goes straight there
             try:
                 async with asyncio.timeout(self.left):
-                    return await self._router.stream(turned, group, self._retries)
+                    return Opened(await self._router.stream(turned, group, self._retries), echo)
             except TimeoutError:
                 return None
             except e.LiteLLMError:
@@ -111,22 +117,25 @@ class Resuming:
         return None
 
     def _others(self, broken: Deployment, error: e.LiteLLMError) -> Iterator[tuple[str, Group]]:
-        """The group's other deployments, then those of its fallbacks: of each those that take a beginning."""
+        """The group's other deployments, then those of its fallbacks: of each those that take a beginning, by how they
+        take it."""
         ask = self._ask
         groups = [(ask.model, self._group)]
         for name in self._router.fallbacks.after(self._group[0].model_name, error, ask.fallbacks):
             other = self._router.deployments.group(name)
             groups.append((name, other if not other or ask.fit is None else ask.fit(other)))
         for name, group in groups:
-            taking = tuple(one for one in group if one.id != broken.id and takes_beginning(one))
-            if taking:
-                yield name, taking
+            taking = [one for one in group if one.id != broken.id and takes_beginning(one)]
+            for way in dict.fromkeys(prefixes.of(one.target.provider) for one in taking):
+                yield name, tuple(one for one in taking if prefixes.of(one.target.provider) is way)
 
 
 def takes_beginning(deployment: Deployment) -> bool:
     """Does it go on with an answer whose beginning it is given? By its `model_info`, else by the catalog."""
     said = deployment.info.get("supports_assistant_prefill")
-    return bool(known_of(deployment).get("supports_assistant_prefill") if said is None else said)
+    if said is not None:
+        return bool(said)
+    return deployment.target.provider in prefixes.ALWAYS or models.supports(known(deployment), "assistant_prefill")
 
 
 class Continued(Tapped):
@@ -141,7 +150,7 @@ class Continued(Tapped):
     )  # fmt: skip
 
     def __init__(
-        self, served: Served[EventStream], resuming: Resuming, asked: str, charge: "Charge | None", prompt: int
+        self, served: Served[EventStream], resuming: Resuming, asked: str, charge: Charge | None, prompt: int
     ) -> None:
         super().__init__(served.result)
         self._served = served
@@ -152,7 +161,7 @@ class Continued(Tapped):
         self._splicer = Splicer(asked, True, served.result.decode)  # of the stream that is being relayed
         self._kept: list[bytes] = []  # the first's events, and their size
         self._size = 0
-        self._opening: asyncio.Task[Served[EventStream] | None] | None = None  # the second; there is no third
+        self._opening: asyncio.Task[Opened | None] | None = None  # the second; there is no third
         self._waiting = False  # for it
         self._seam: Seam | None = None  # once it is there
         self._resumed_at = -inf
@@ -237,7 +246,7 @@ class Continued(Tapped):
         self._closed = True
         if self._opening is not None and self._waiting:
             self._opening.cancel()
-            self._hung_up()
+            self._returns(HUNG_UP)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -266,42 +275,40 @@ class Continued(Tapped):
         self._opening.add_done_callback(lambda task: self._opened(task, begun, error))
         return True
 
-    async def _open(self, params: Json, error: e.LiteLLMError) -> Served[EventStream] | None:
+    async def _open(self, params: Json, error: e.LiteLLMError) -> Opened | None:
         self._let_go()  # its place is free for others
         return await self._resuming.open(params, self._served.deployment, error)
 
-    def _opened(
-        self, task: "asyncio.Task[Served[EventStream] | None]", begun: Beginning, error: e.LiteLLMError
-    ) -> None:
+    def _opened(self, task: asyncio.Task[Opened | None], begun: Beginning, error: e.LiteLLMError) -> None:
         if task.cancelled():
             return
         failure = task.exception()
-        served = None if failure is not None else task.result()
+        opened = None if failure is not None else task.result()
         if failure is not None:
             _log.error("a stream could not be continued", exc_info=failure)
         if self._closed:  # the caller has hung up in between
-            if served is not None:
-                served.result.close()
+            if opened is not None:
+                opened.served.result.close()
             return
         self._waiting = False
-        if served is not None:
-            self._go_on(served, begun, error)
+        if opened is not None:
+            self._go_on(opened, begun, error)
             return
-        if self._charge is not None:
-            self._charge.tries(self._served.deployment)  # the call's row is its again
+        self._returns(TIMED_OUT)
         self._end(error)
 
-    def _go_on(self, served: Served[EventStream], begun: Beginning, error: e.LiteLLMError) -> None:
+    def _go_on(self, opened: Opened, begun: Beginning, error: e.LiteLLMError) -> None:
+        served = opened.served
         first, told = self._served.deployment, self._splicer
         if self._charge is not None:
             self._charge.broke_off(first, said(error), told.usage, told.events)
             self._charge.row.prompt_tokens = self._prompt + len(begun.text) // BYTES_PER_TOKEN
-            self._charge.tries(served.deployment)
+            self._charge.goes_on(served.deployment)
         spent = told.usage or {"prompt_tokens": self._prompt, "completion_tokens": told.events}
         first.used(added(spent, {}))
         self._served.deployment, self._inner, self.seconds = served.deployment, served.result, served.result.seconds
         self._splicer = Splicer(self._asked, True, served.result.decode)
-        self._seam = Seam(begun, spent)
+        self._seam = Seam(begun, spent, opened.echo)
         self._kept.clear()
         self._shut = False
         self._resumed_at = asyncio.get_running_loop().time()
@@ -311,12 +318,7 @@ class Continued(Tapped):
         if self._paused:
             self._inner.pause()
 
-    def _hung_up(self) -> None:
-        """While another was being asked: what that has read is billed as well, the call's own row is the first's."""
-        charge, first = self._charge, self._served.deployment
-        if charge is None:
-            return
-        asked = self._resuming.deployment(charge.row.model_id)
-        if asked is not None and asked.id != first.id and not charge.waiting:
-            charge.broke_off(asked, HUNG_UP, None, 0)
-        charge.tries(first)
+    def _returns(self, failure: str) -> None:
+        """The call's own row is the first's again. Who was still being asked has read what there is, and is billed."""
+        if self._charge is not None:
+            self._charge.returns_to(self._served.deployment, failure)

@@ -18,6 +18,7 @@ from litellm.proxy.exchange import Exchange
 from litellm.proxy.snapshot import Snapshot
 from litellm.router.deployments import Deployment
 from litellm.router.explain import SKIPPED, Trace
+from litellm.router.fallbacks import UNFIT
 from litellm.router.plan import choose
 from litellm.types.calls import Ask, Json
 
@@ -74,13 +75,14 @@ def answer(snapshot: Snapshot, exchange: Exchange, ask: Ask, group: tuple[Deploy
         how = strategy if ask.bond is None else ask.bond.over(strategy, model, now)
         trace.chose(among, how, now, choose(among, how, now, random()))
 
-    chose(ask.model, group)
+    if not trace.steps:  # else none of them may be asked
+        chose(ask.model, group)
     for name in router.fallbacks.reachable(group[0].model_name, ask.fallbacks):
         other = router.deployments.group(name)
         if not other:
             continue
         fitting = ask.fit(other) if ask.fit is not None else other
-        trace.filtered(other, fitting, "not for this caller's tags, or for what it brings along")
+        trace.filtered(other, fitting, UNFIT)
         if fitting:
             chose(name, fitting)
     first, *others = trace.view()["steps"]

@@ -11,7 +11,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import orjson
 
@@ -19,13 +19,16 @@ from litellm import exceptions as e
 from litellm.catalog.cost import dollars
 from litellm.integrations.custom_logger import overrides
 from litellm.proxy import body, headers
-from litellm.proxy.errors import ProxyError
+from litellm.proxy.errors import ProxyError, said
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import Identity
 from litellm.types import utils as types
 from litellm.types.calls import Json, Op, as_list, as_object
 from litellm.types.guardrails import GuardrailEventHooks
 from litellm.types.who import UserAPIKeyAuth
+
+if TYPE_CHECKING:  # there is a charge only if there is a store
+    from litellm.proxy.charge import Charge
 
 T = TypeVar("T")
 
@@ -135,8 +138,9 @@ class Passage:
             return self.data
         return {name: value for name, value in self.data.items() if name != "guardrails"}
 
-    async def beside(self, call: Awaitable[T]) -> T:
-        """The call, while the moderators look at its request; whoever fails first ends both."""
+    async def beside(self, call: Awaitable[T], charge: "Charge | None") -> T:
+        """The call, while the moderators look at its request; whoever fails first ends both. What they refuse has been
+        sent, and is charged."""
         judges = self._hooks("async_moderation_hook")
         if not judges:
             return await call
@@ -147,7 +151,9 @@ class Passage:
             if judging.done():
                 judging.result()
             return calling.result()
-        except BaseException:  # refused, or the caller hung up: nobody takes a stream that has begun
+        except BaseException as error:  # refused, or the caller hung up: nobody takes a stream that has begun
+            if charge is not None and isinstance(error, Exception) and not _failed(calling):
+                charge.abandoned(said(error))
             _close(calling)
             raise
         finally:
@@ -315,9 +321,13 @@ def written(response: Any) -> Json:
     return wire
 
 
+def _failed(calling: "asyncio.Future[Any]") -> bool:
+    return calling.done() and (calling.cancelled() or calling.exception() is not None)
+
+
 def _close(calling: "asyncio.Future[Any]") -> None:
     """A stream that began beside a refusal must not be left open."""
-    if calling.done() and not calling.cancelled() and calling.exception() is None:
+    if calling.done() and not _failed(calling):
         close = getattr(getattr(calling.result(), "result", None), "close", None)
         if close is not None:
             close()

@@ -14,7 +14,7 @@ import orjson
 
 from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
-from litellm.proxy import body, explaining, headers, prices
+from litellm.proxy import body, errors, explaining, headers, prices
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.destination import destination
 from litellm.proxy.exchange import Exchange
@@ -23,8 +23,9 @@ from litellm.proxy.metrics import Metrics
 from litellm.proxy.snapshot import Snapshot
 from litellm.proxy.splice import Splicer
 from litellm.proxy.streaming import Relay
+from litellm.router.deployments import Deployment
 from litellm.router.router import Served
-from litellm.types.calls import Op, as_object
+from litellm.types.calls import Ask, Op, as_object
 
 if TYPE_CHECKING:  # there are books only if there is a store, a passage only if callbacks have hooks
     from litellm.proxy.books import Books
@@ -74,6 +75,8 @@ async def serve(
     read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
     ask, asked = read.ask, read.ask.model
     group, wanted, ours, retries = destination(snapshot, exchange, identity, route.path, read, keys)
+    if snapshot.checks_windows:
+        group = await _roomy(snapshot, exchange, ask, group, raw)
     if route.explains:
         return explaining.answer(snapshot, exchange, ask, group)
     router, continuing = snapshot.router, snapshot.continuing
@@ -87,16 +90,25 @@ async def serve(
         router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:
         opening = router.stream(ask, group, retries)
-        streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening))
+        streamed = await (opening if exchange.passage is None else exchange.passage.beside(opening, exchange.charge))
         told = None
         if continuing is not None and not exchange.cache_hit and continuing.takes(ask, group):
             told = continuing.over(exchange, streamed, ask, asked, group, retries, len(raw))
         splicer = _splicer(exchange, asked, read.usage_wanted, streamed)
         return partial(_stream, exchange, streamed, splicer, told or splicer, snapshot.commit_seconds, metrics)
     sending = router.send(ask, group, retries)
-    served = await (sending if exchange.passage is None else exchange.passage.beside(sending))
+    served = await (sending if exchange.passage is None else exchange.passage.beside(sending, exchange.charge))
     await _answer(exchange, served, asked, metrics)
     return None
+
+
+def _roomy(
+    snapshot: Snapshot, exchange: Exchange, ask: Ask, group: tuple[Deployment, ...], raw: bytes
+) -> Awaitable[tuple[Deployment, ...]]:
+    """Loaded for a config with `enable_pre_call_checks`."""
+    from litellm.proxy.windows import roomy
+
+    return roomy(snapshot.router, exchange, ask, group, raw)
 
 
 def _splicer(exchange: Exchange, asked: str, usage_wanted: bool, streamed: Served[EventStream]) -> Splicer:
@@ -162,8 +174,10 @@ async def _stream(
     if passage is not None:
         try:
             lines += await passage.lines()
-        except BaseException:  # nobody else has the stream yet
+        except BaseException as error:  # nobody else has the stream yet
             stream.close()
+            if last is not None:
+                last(errors.said(error) if isinstance(error, Exception) else CUT_OFF)
             raise
     if exchange.trace is not None:
         lines += explaining.line(exchange)

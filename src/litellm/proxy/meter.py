@@ -109,7 +109,7 @@ class Meter:
         except JournalFull as error:
             self.limiter.settle(ticket, 0, 0)
             raise ProxyError(503, f"No call is admitted: {error}", "no_db_connection") from None
-        charge = Charge(self, ticket, row)
+        charge = Charge(self, ticket, row, group[0])
         ask.account = charge
         return charge
 

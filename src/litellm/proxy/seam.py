@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from litellm import exceptions as e
+from litellm.catalog.prefixes import Prefix
 from litellm.engine.tapped import chunks_of
 from litellm.formats.sse import SSEDecoder
 from litellm.proxy.splice import DONE
@@ -52,6 +53,17 @@ def beginning(pieces: Sequence[bytes]) -> Beginning | None:
     return Beginning("".join(text), identity)
 
 
+def marked(params: Json, way: Prefix) -> tuple[Json, str]:
+    """What `prefixed` made, as a provider wants it; and the text that its answer may say again (empty: none)."""
+    messages = as_list(params.get("messages")) or []
+    last = as_object(messages[-1]) if messages else None
+    if last is None or last.get("role") != "assistant":
+        return params, ""
+    if way.message:
+        params = {**params, "messages": [*messages[:-1], {**last, **way.message}]}
+    return {**params, **way.request}, str(last.get("content") or "") if way.echoed else ""
+
+
 def prefixed(params: Json, text: str, tokens: int) -> Json | None:
     """A request's parameters with `text` as the beginning of its answer, which has had `tokens`.
 
@@ -73,11 +85,13 @@ def prefixed(params: Json, text: str, tokens: int) -> Json | None:
 
 class Seam:
     """Makes the second stream's events those of the answer that has begun. `spent`: the usage of the first, which that
-    of the second is told with."""
+    of the second is told with. `echo`: what the second may begin by saying again."""
 
-    __slots__ = ("_begun", "_decoder", "_spent", "_trims")
+    __slots__ = ("_begun", "_decoder", "_echo", "_heard", "_spent", "_trims")
 
-    def __init__(self, begun: Beginning, spent: Json) -> None:
+    def __init__(self, begun: Beginning, spent: Json, echo: str = "") -> None:
+        self._echo = echo
+        self._heard = ""  # of the echo
         self._begun = begun
         self._spent = spent
         self._trims = begun.text != begun.text.rstrip()  # that space has gone out: it must not come again
@@ -107,12 +121,23 @@ class Seam:
         if choice is None or delta is None:
             return chunk
         text: Any = delta.get("content")
+        if self._echo and isinstance(text, str):
+            delta["content"] = text = self._without_echo(text)
         if self._trims and isinstance(text, str):
             delta["content"] = text = text.lstrip()
             self._trims = not text
         said_role = bool(self._begun.identity) and delta.pop("role", None) is not None
         idle = said_role and not any(delta.values()) and not choice.get("finish_reason") and not usage
         return None if idle else chunk
+
+    def _without_echo(self, text: str) -> str:
+        """What stays of the next text. It is held back while it may be the echo, and was none if it differs."""
+        text, echo = self._heard + text, self._echo
+        if len(text) < len(echo) and echo.startswith(text):
+            self._heard = text
+            return ""
+        self._echo = self._heard = ""
+        return text.removeprefix(echo)
 
 
 def added(first: Json, second: Json) -> Json:

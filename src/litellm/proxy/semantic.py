@@ -4,10 +4,12 @@ Nothing but the last message's text may differ; tenant, model and all parameters
 embedded by one of the gateway's own model groups.
 """
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
+from litellm import exceptions as e
 from litellm.caching.answers import Answers
 from litellm.caching.controls import Controls
 from litellm.caching.likeness import Like, Likeness, Question
@@ -16,6 +18,7 @@ from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import headers, prices, regions
 from litellm.proxy.cached import Cache, CachedRouter, Group
+from litellm.proxy.charge import HUNG_UP, TIMED_OUT
 from litellm.proxy.config.cache_params import CacheParams
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.metrics import Metrics
@@ -39,7 +42,12 @@ class SemanticCache(Cache):
             group = regions.within(exchange.bound.regions, group)
         if not group:
             return None
-        served = await router.send(Ask("embedding", model, {"input": text}, fallbacks=()), group, 0)
+        try:
+            served = await router.send(Ask("embedding", model, {"input": text}, fallbacks=()), group, 0)
+        except (asyncio.CancelledError, e.Timeout):  # nobody has got it, and it may be billed all the same
+            if exchange.charge is not None:  # by the group's first, if it has several
+                exchange.charge.embedded(group[0], None, None, HUNG_UP if exchange.gone else TIMED_OUT)
+            raise
         self._used(served, group, exchange)
         return served.result.wire
 
@@ -98,7 +106,8 @@ class SemanticRouter(CachedRouter):
             return self._key_of(f"like {likeness.model}", rest, ask, group)
 
         embed = partial(self._semantic.embed, self._router, self._exchange)
-        self._question, like = await likeness.look(self._said, ask.params, bucket_of, embed)
+        with self._unsent():
+            self._question, like = await likeness.look(self._said, ask.params, bucket_of, embed)
         if like is None:
             return None
         told = headers.line("x-litellm-semantic-similarity", f"{like.similarity:.4f}")

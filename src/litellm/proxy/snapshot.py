@@ -70,6 +70,8 @@ class Snapshot:
     """Knows calls by their Idempotency-Key; made when the first has one."""
     queues: bool = False
     """Calls of some group wait where its deployments are full."""
+    checks_windows: bool = False
+    """Prompts go only to deployments that they fit in."""
     continuing: "Continuing | None" = None
     """Goes on elsewhere with streams that break off, if those of any group are."""
 
@@ -103,6 +105,7 @@ def build(
         hidden=routing.hidden_of(config),
         queues=given.queue is not None or any(group.queue for group in (given.model_groups or {}).values()),
         any_tag=given.tag_filtering_match_any is not False if given.enable_tag_filtering else None,
+        checks_windows=bool(given.enable_pre_call_checks),
         continuing=_continuing(config, router),
     )
 

@@ -37,9 +37,16 @@ class Trace:
         self._filtered: list[Json] = []
 
     def filtered(self, group: Sequence[Deployment], fitting: Collection[Deployment], why: str) -> None:
-        """Deployments that the next choice is not told of."""
+        """Deployments that the next choice is not told of; without `fitting` ones there is none."""
         left = {one.id for one in fitting}
-        self._filtered = [_row(one, SKIPPED, why) for one in group if one.id not in left]
+        rows = [_row(one, SKIPPED, why) for one in group if one.id not in left]
+        self._filtered = self._filtered + rows if left else []
+
+    def unfit(self, group: Sequence[Deployment], why: str) -> None:
+        """A step without a choice: none of the group's deployments is asked."""
+        rows = [_row(one, SKIPPED, why) for one in group]
+        self.steps.append({"model_group": group[0].model_name, "strategy": None, "candidates": rows + self._filtered})
+        self._filtered = []
 
     def chose(
         self,

@@ -7,6 +7,8 @@ from typing import Final
 from litellm import exceptions as e
 
 MOST: Final = 5
+UNFIT: Final = "not for this caller's tags, for what it brings along, or for so long a prompt"
+"""Why a fallback's deployment is not asked (`Ask.fit`)."""
 Table = Mapping[str, tuple[str, ...]]
 """Model group -> the groups to turn to; `*` stands for every other group."""
 

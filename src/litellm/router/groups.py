@@ -6,6 +6,7 @@ from typing import Any, Final
 from litellm.catalog import hosts, models
 from litellm.catalog import params as names
 from litellm.providers import compatible
+from litellm.router import prechecks
 from litellm.router.deployments import Deployment
 from litellm.types.calls import Json, Op
 
@@ -18,11 +19,8 @@ _OWN: Final = frozenset({"litellm_provider"})  # a deployment has one of its own
 
 def known_of(deployment: Deployment) -> Json:
     """What the catalog knows of a deployment's model (windows, prices in dollars, `supports_*`)."""
-    target, base_model = deployment.target, deployment.info.get("base_model")
-    name = (models.find(base_model) if base_model else None) or models.find(target.model, target.provider)
-    if name is None:
-        return {}
-    return {key: value for key, value in models.entry(models.rows()[name]).items() if key not in _OWN}
+    row = prechecks.known(deployment)
+    return {key: value for key, value in models.entry(row).items() if key not in _OWN} if row else {}
 
 
 def supported_of(deployment: Deployment) -> list[str]:

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil, inf
+from time import monotonic
 from typing import Any, Final
 
 from litellm import exceptions as e
@@ -259,7 +260,8 @@ class Cooldowns:
 class Health:
     """The states of all deployments of this process."""
 
-    def __init__(self, make: Callable[[], State] = State) -> None:
+    def __init__(self, make: Callable[[], State] = State, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._states: dict[str, State] = {}
         self._make = make
         self._tell: Callable[[str, float], None] | None = None
@@ -295,7 +297,7 @@ class Health:
         if queues is None:
             if policy is None:
                 return None
-            queues = self._queues[group] = Queues()
+            queues = self._queues[group] = Queues(self._clock)
         queues.policy = policy
         return queues if policy is not None or queues else None
 
@@ -304,7 +306,7 @@ class Health:
         if policy is None:
             self._hedging.pop(group, None)
             return None
-        hedging = self._hedging.setdefault(group, Hedging(policy))
+        hedging = self._hedging.setdefault(group, Hedging(policy, self._clock))
         hedging.follow(policy)
         hedging.states = states
         return hedging

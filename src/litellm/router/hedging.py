@@ -9,7 +9,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.router.hedge import HedgeBudget, HedgePolicy, Quantile, hedged
 from litellm.types.calls import Ask
@@ -48,14 +47,14 @@ class Hedging:
     ) -> "tuple[T, Deployment]":
         """What came first, and from whom: `chosen`, or `another` that was asked when this was slow.
 
-        The account is told of the other one of two. Raises what `chosen` failed with if nobody answered.
+        The account is told of the other one of two; attempts that fail have told it themselves. Raises what `chosen`
+        failed with if nobody answered.
         """
-        asked: list[tuple[Deployment, asyncio.Future[T]]] = []
+        asked: list[Deployment] = []
 
         def begun(deployment: "Deployment") -> asyncio.Future[T]:
-            task = start(deployment)
-            asked.append((deployment, task))
-            return task
+            asked.append(deployment)
+            return start(deployment)
 
         def second() -> asyncio.Future[T] | None:
             deployment = another()
@@ -63,31 +62,20 @@ class Hedging:
 
         seen, began = self._seen[ask.stream], self._clock()
         self._budget.called()
+        if ask.account is not None:
+            ask.account.waiting = True  # until the first task runs
         after = self.policy.after(seen)
-        try:
-            outcome = await hedged(begun(chosen), second, after, _discard)
-            result, winner = outcome.result, 0 if outcome.winner == "first" else 1
-        except BaseException:
-            _tell(ask, asked[1:])  # the caller, or its end, is told of the first
-            raise
-        else:
-            seen.add(self._clock() - began)
-            _tell(ask, asked[1 - winner :][: len(asked) - 1])
-            return result, asked[winner][0]
-        finally:
-            asked.clear()  # a failed task holds its error, which holds this frame
+        outcome = await hedged(begun(chosen), second, after, _discard)
+        result, winner = outcome.result, 0 if outcome.winner == "first" else 1
+        seen.add(self._clock() - began)
+        if ask.account is not None and len(asked) > 1:
+            ask.account.attempted(asked[1 - winner], None)
+        return result, asked[winner]
 
     def _outage(self) -> bool:
         """Fewer than two deployments are well."""
         now = self._clock()
         return sum(state.resting_until <= now and not state.strikes for state in self.states) < 2
-
-
-def _tell(ask: Ask, others: "list[tuple[Deployment, asyncio.Future[Any]]]") -> None:
-    if ask.account is not None:
-        for deployment, task in others:
-            failed = task.exception() if task.done() and not task.cancelled() else None
-            ask.account.attempted(deployment, failed if isinstance(failed, e.LiteLLMError) else None)
 
 
 def _discard(result: Any) -> None:

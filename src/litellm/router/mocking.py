@@ -24,5 +24,9 @@ def wanted(said: Mapping[str, Any]) -> str | None:
     return next((name for name in FAILURES if said.get(name)), None)
 
 
-def failure(name: str, model: str) -> e.LiteLLMError:
+def failure(wanted: str | Exception, model: str) -> Exception:
+    """Of a flag; anything else is one already."""
+    if not isinstance(wanted, str):
+        return wanted
+    name = wanted
     return FAILURES[name](f"{name} was asked for: nothing was sent to {model}", model=model, llm_provider="")

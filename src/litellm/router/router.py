@@ -16,7 +16,7 @@ from litellm.router import mocking
 from litellm.router.budget import RetryBudget
 from litellm.router.candidates import wait
 from litellm.router.deployments import Deployment, Deployments
-from litellm.router.fallbacks import NONE, Fallbacks
+from litellm.router.fallbacks import NONE, UNFIT, Fallbacks
 from litellm.router.health import State, failed
 from litellm.router.hedging import Hedging
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt
@@ -73,9 +73,7 @@ class Router:
         """The models that an endpoint says it has."""
         return await self._engine.models(target)
 
-    def send(
-        self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None
-    ) -> Awaitable[Served[Reply]]:
+    def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Awaitable[Served[Reply]]:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
         RouterRateLimitError if no deployment of the group takes calls."""
         return self._served(ask, group, self._engine.send, num_retries)
@@ -156,7 +154,7 @@ class Router:
                 if other and ask.fit is not None:
                     fitting = ask.fit(other)
                     if ask.trace is not None:
-                        ask.trace.filtered(other, fitting, "not for this caller's tags, or for what it brings along")
+                        ask.trace.filtered(other, fitting, UNFIT)
                     other = fitting
                 if not other:
                     continue
@@ -253,17 +251,9 @@ class Router:
         """Whom to ask first, once there is room and it is this call's turn."""
         states = tuple(one.state for one in group if one.state is not None)
         choice = lambda: choose(group, strategy, self._clock(), random())  # noqa: E731
-        account, cancelled = ask.account, False
-        if account is not None:
-            account.waiting = True
-        try:
-            return await queues.slot(states, choice, ask.tenant, ask.priority, until)
-        except asyncio.CancelledError:  # then it has been waiting to its end
-            cancelled = True
-            raise
-        finally:
-            if account is not None:
-                account.waiting = cancelled
+        if ask.account is not None:
+            ask.account.waiting = True
+        return await queues.slot(states, choice, ask.tenant, ask.priority, until)
 
     def _hedged(
         self,
@@ -293,7 +283,11 @@ class Router:
 
             async def run() -> T:
                 held.clear()
-                return await self._attempt(ask, deployment, attempt, len(group) == 1, until, began)
+                try:
+                    return await self._attempt(ask, deployment, attempt, len(group) == 1, until, began)
+                except e.LiteLLMError as error:
+                    _tell(ask.account, Failure(deployment, error))  # the other may be under way for long
+                    raise
 
             task = asyncio.ensure_future(run())
             task.add_done_callback(lambda _: held and held[0].gave_up())

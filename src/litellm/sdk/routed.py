@@ -18,7 +18,7 @@ from litellm import exceptions as e
 from litellm.catalog import params as names
 from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
-from litellm.router import mocking
+from litellm.router import mocking, prechecks
 from litellm.router.affinity import Bond
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import Fallbacks
@@ -26,11 +26,12 @@ from litellm.router.plan import RetryPolicy, Routing, choose
 from litellm.router.router import Router, Served
 from litellm.router.rules import fallback_lists, fallbacks_of
 from litellm.router.tags import tagged
-from litellm.sdk import prechecks, public
+from litellm.sdk import public
 from litellm.sdk.deployments import Asked
 from litellm.sdk.group_caches import Caching, GroupCaches
 from litellm.sdk.lines import Lines
 from litellm.sdk.picking import Picked, Picking, Sticking
+from litellm.sdk.prechecks import tokens_of
 from litellm.settings import settings
 from litellm.types.calls import Call, Json, Op, as_list, as_object
 
@@ -169,7 +170,7 @@ class Routed:
         group = self.group(ask.model, tags)
         tokens = None
         if self.checks and op == "chat":
-            tokens = await prechecks.tokens_of(given, group[0].target.model, asynchronous)
+            tokens = await tokens_of(given, group[0].target.model, asynchronous)
             roomy = prechecks.fitting(group, tokens)
             if not roomy and ask.failure is None:
                 ask.failure = prechecks.too_long(ask.model, tokens)

@@ -27,14 +27,15 @@ class Account(Protocol):
     """Who is to know what a call costs beside the attempt that serves it."""
 
     waiting: bool
-    """It waits for a deployment; nothing has been sent."""
+    """Nothing has been sent: it waits for a deployment, or is about to ask one. Over with the next that it tries."""
 
     def tries(self, deployment: Any) -> None:
-        """It is asked now."""
+        """It is asked now, and is at it until `attempted` says otherwise or the call has its answer. Calls that go
+        straight to the only deployment of a group are not told of."""
         ...
 
     def attempted(self, deployment: Any, error: BaseException | None) -> None:
-        """An attempt has not served the call: it failed, or (None) another was quicker."""
+        """An attempt has not served the call: it failed, or (None) another was quicker. To be told twice is nothing."""
         ...
 
 
@@ -59,8 +60,9 @@ class Ask:
     """The `router.explain.Trace` that is told where the call goes and why; None if nobody wants to know."""
     bond: Any = field(default=None, repr=False)
     """The `router.affinity.Bond` that says which deployment is preferred; None if none is."""
-    failing: str | None = None
-    """The flag of `router.mocking` by which the call is to fail in its own group; None: it is not."""
+    failing: str | Exception | None = None
+    """What the call is to fail with in its own group, of which nobody is asked, or a flag of `router.mocking` for it.
+    None: it is not."""
     tenant: str = ""
     """Who shares fairly with others where calls wait for a deployment."""
     priority: int = 0

@@ -53,9 +53,9 @@ class RouterSettings(PhaseTimeouts):
     later: ClassVar[frozenset[str]] = names_of(
         """
         alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
-        enable_health_check_routing enable_pre_call_checks
-        enable_weighted_failover guardrail_list health_check_staleness_threshold ignore_invalid_deployments
-        polling_interval provider_budget_config router_general_settings routing_strategy_args search_tools
+        enable_health_check_routing enable_weighted_failover guardrail_list health_check_staleness_threshold
+        ignore_invalid_deployments polling_interval provider_budget_config router_general_settings
+        routing_strategy_args search_tools
         """
     )
     unguarded: ClassVar[frozenset[str]] = names_of("guardrail_list provider_budget_config")
@@ -123,6 +123,11 @@ class RouterSettings(PhaseTimeouts):
         description="What keeps calls together on one deployment: `prompt_caching` (the same `prompt_cache_key`, or "
         "the same first 4,096 characters), `session_affinity` (the same `x-litellm-session-id`), "
         "`deployment_affinity` (the same key).",
+    )
+    enable_pre_call_checks: bool | None = Field(
+        default=None,
+        description="A chat goes only to deployments whose `max_input_tokens` (of `model_info`, else of the catalog) "
+        "its prompt fits in; if there is none, to `context_window_fallbacks`.",
     )
     deployment_affinity_ttl_seconds: Positive | None = Field(
         default=None, description="Seconds that a session, or a key, keeps its deployment after a call. Default: 3600."

@@ -233,10 +233,12 @@ class ModelInfo(Section):
     supports_assistant_prefill: bool | None = Field(
         default=None,
         description="It goes on with a last message of the assistant's, as `mid_stream_fallback: continue` asks it to. "
-        "Default: what the catalog knows of the model (today it says so of none).",
+        "Default: what the catalog knows of the model or its host.",
     )
     max_tokens: Count | None = Field(default=None, description="For `/model/info`.")
-    max_input_tokens: Count | None = Field(default=None, description="For `/model/info`.")
+    max_input_tokens: Count | None = Field(
+        default=None, description="For `/model/info`, and for `enable_pre_call_checks`."
+    )
     max_output_tokens: Count | None = Field(default=None, description="For `/model/info`.")
     input_cost_per_token: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
     output_cost_per_token: Amount | None = Field(default=None, description="As in `litellm_params`, and wins over it.")
