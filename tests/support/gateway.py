@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from support.llama import free_port
+from support.ports import free_port
 from support.upstream import wait_until
 
 MASTER_KEY: Final = "sk-1234"
