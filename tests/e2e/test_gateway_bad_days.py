@@ -18,7 +18,7 @@ from support.gateway import MASTER_KEY, Gateway
 from support.redis import RedisServer, short_folder
 from support.upstream import UpstreamProcess, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 CALLERS = 12
 RETRY = 0.5

@@ -76,6 +76,7 @@ def cost(run: Callable[[], object], times: int = 50) -> float:
     return min(measured() for _ in range(7))
 
 
+@pytest.mark.alone
 @strategies
 def test_it_costs_no_more_than_to_look_at_them(strategy: Strategy) -> None:
     """50 us among a thousand; a walk that reads two attributes of each takes about 20 us where this was written."""
