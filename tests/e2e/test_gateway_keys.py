@@ -18,7 +18,7 @@ from litellm.store.ledger import SqlLedger
 from support.gateway import Gateway
 from support.postgres import Postgres
 from support.postgres import postgres as postgres
-from support.upstream import UpstreamThread
+from support.upstream import UpstreamThread, wait_until
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
 HI = [{"role": "user", "content": "hi"}]
@@ -305,11 +305,13 @@ def test_a_killed_gateway_loses_no_call_and_counts_none_twice(
         gateway = Gateway(config(upstream, **general), tmp_path)
         gateway.start()
         key = key or new_key(gateway)
+        so_far = len(finished)
         with ThreadPoolExecutor(8) as pool:
             for _ in range(60):
                 pool.submit(one, gateway, key)
             hanging = pool.submit(one, gateway, key) if round_ else pool.submit(chat, gateway, key, "hang", timeout=50)
             time.sleep(0.4)
+            assert wait_until(lambda so_far=so_far: len(finished) > so_far + 1)
             gateway.process.send_signal(signal.SIGKILL)
             gateway.process.wait()
             assert hanging is not None

@@ -37,7 +37,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 WORKERS = 4
 CALLERS = 24
-SECONDS = 1.5  # of load in a round
+SECONDS = 1.5  # of load in a round, and longer until there were
+LEAST = 70  # calls, however slow the machine is
 INPUT, OUTPUT = 1_234_567, 7_654_321  # pico-dollars per token: no whole nano-dollars
 TOKENS = {"tokens-3": 3, "tokens-41": 41, "stream-slow-20": 5}
 """Models of the upstream, and how many tokens their answers have."""
@@ -87,8 +88,8 @@ class Run:
 
     async def round(self, kill: bool) -> None:
         """Callers ask for a while; one worker is killed at some moment of it."""
-        until = time.monotonic() + SECONDS
-        callers = [asyncio.create_task(self._caller(until)) for _ in range(CALLERS)]
+        until, enough = time.monotonic() + SECONDS, self.asked + LEAST
+        callers = [asyncio.create_task(self._caller(until, enough)) for _ in range(CALLERS)]
         if kill:
             await asyncio.sleep(self.dice.uniform(0.1, SECONDS - 0.1))
             with contextlib.suppress(ProcessLookupError):
@@ -96,8 +97,8 @@ class Run:
                 self.kills += 1
         await asyncio.gather(*callers)
 
-    async def _caller(self, until: float) -> None:
-        while time.monotonic() < until:
+    async def _caller(self, until: float, enough: int) -> None:
+        while time.monotonic() < until or self.asked < enough:
             self.asked += 1
             await self._call(f"call-{self.asked}")
 
