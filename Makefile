@@ -1,7 +1,7 @@
 # What can be done here. Everything but a Python of 3.11 or newer is installed into .venv, from hashed locks.
 #
 #   make serve    start the gateway on examples/quickstart.yaml (no key, no database needed)
-#   make test     run every test            make quick    only the fast ones
+#   make test     run every test            make quick    only the fast ones; WORKERS=1 for one process
 #   make check    ruff, pyright, the import floors, the architecture tests
 #   make bench    print the table of figures; ARGS=--peers adds LiteLLM from the package index
 #   make simulate every routing strategy through bad days; writes the tables of docs/routing.md
@@ -21,6 +21,9 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 CONFIG ?= examples/quickstart.yaml
 ARGS ?=
+# One process per core (up to four), each with test files of its own, in the order of tests/support/turns.py.
+WORKERS ?= auto
+SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help serve test quick check bench simulate soak lock clean
 
@@ -31,10 +34,10 @@ serve: $(VENV)/.proxy
 	@exec $(BIN)/litellm --config $(CONFIG) $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 quick: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
-"""Fixtures for every test: the upstream, llama.cpp, the gateway."""
+"""Fixtures for every test: the upstream, llama.cpp, the gateway; and in which order and company tests run."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,27 @@ import pytest
 from support.gateway import Gateway, upstream_config
 from support.llama import Llama, run_llama
 from support.tls import TestTls, make_tls
+from support.turns import pytest_collection_modifyitems as pytest_collection_modifyitems
+from support.turns import pytest_configure_node as pytest_configure_node
+from support.turns import pytest_runtest_protocol as pytest_runtest_protocol
+from support.turns import pytest_xdist_auto_num_workers as pytest_xdist_auto_num_workers
 from support.upstream import UpstreamThread
+
+
+def pytest_configure() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so would everything that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have recorded as `told`, whether they passed or not."""
+    reports = [report for all_of_a_kind in terminalreporter.stats.values() for report in all_of_a_kind]
+    called = [report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call"]
+    told = [str(value) for report in called for name, value in report.user_properties if name == "told"]
+    if told:
+        terminalreporter.section("told by tests")
+        terminalreporter.write_line("\n".join(told))
 
 
 @pytest.fixture

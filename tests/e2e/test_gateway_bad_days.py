@@ -11,14 +11,14 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-import httpx
 import pytest
 
 from support.gateway import MASTER_KEY, Gateway
+from support.load import Connection
 from support.redis import RedisServer, short_folder
 from support.upstream import UpstreamProcess, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 CALLERS = 12
 RETRY = 0.5
@@ -59,19 +59,19 @@ class World:
         seconds: list[float] = []
         numbers = iter(range(calls))
         body = {"model": group, "stream": stream, "messages": [{"role": "user", "content": "hi"}]}
-        async with httpx.AsyncClient(timeout=60, trust_env=False, headers=self.replicas[0].headers) as client:
 
-            async def caller() -> None:
+        async def caller() -> None:
+            async with contextlib.AsyncExitStack() as stack:
+                to = [await stack.enter_async_context(Connection(replica.origin)) for replica in self.replicas]
                 for number in numbers:
-                    url = f"{self.replicas[number % 3].origin}/v1/chat/completions"
                     begun = time.perf_counter()
-                    answer = await client.post(url, json=body)
+                    answer = await to[number % 3].post("/v1/chat/completions", body, self.replicas[0].headers)
                     seconds.append(time.perf_counter() - begun)
-                    told[answer.status_code] += 1
-                    if stream and answer.status_code == 200:
+                    told[answer.status] += 1
+                    if stream and answer.status == 200:
                         assert answer.text.endswith("data: [DONE]\n\n")
 
-            await asyncio.gather(*(caller() for _ in range(CALLERS)))
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
         return told, seconds
 
     def settle(self) -> None:

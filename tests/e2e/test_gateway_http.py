@@ -64,10 +64,14 @@ def caller(gateway: Gateway) -> Iterator[httpx.Client]:
         yield caller
 
 
-@pytest.fixture(scope="module")
+ADDRESSES = (f"127.0.0.{n}" for n in range(2, 255))
+
+
+@pytest.fixture
 def stranger(gateway: Gateway) -> Iterator[httpx.Client]:
-    """Has no key."""
-    with httpx.Client(base_url=gateway.origin, timeout=60, trust_env=False) as caller:
+    """Has no key, and an address of his own: who has guessed wrong a few times is answered more and more slowly."""
+    transport = httpx.HTTPTransport(local_address=next(ADDRESSES))
+    with httpx.Client(base_url=gateway.origin, timeout=60, transport=transport) as caller:
         yield caller
 
 

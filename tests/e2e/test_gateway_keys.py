@@ -18,7 +18,7 @@ from litellm.store.ledger import SqlLedger
 from support.gateway import Gateway
 from support.postgres import Postgres
 from support.postgres import postgres as postgres
-from support.upstream import UpstreamThread
+from support.upstream import UpstreamThread, wait_until
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
 HI = [{"role": "user", "content": "hi"}]
@@ -41,8 +41,17 @@ def config(upstream: UpstreamThread, **general: Any) -> str:
 
 
 @pytest.fixture
-def gateway(upstream: UpstreamThread, tmp_path: Path) -> Iterator[Gateway]:
+def fresh(upstream: UpstreamThread, tmp_path: Path) -> Iterator[Gateway]:
+    """One that has no store yet."""
     with Gateway(config(upstream, data_dir=str(tmp_path / "data")), tmp_path) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def gateway(shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One for all the tests that look at nothing but keys of their own."""
+    folder = tmp_path_factory.mktemp("keys")
+    with Gateway(config(shared_upstream, data_dir=str(folder / "data")), folder) as gateway:
         yield gateway
 
 
@@ -89,8 +98,13 @@ def logs(gateway: Gateway, key: str, count: int) -> list[dict[str, Any]]:
         time.sleep(0.1)
 
 
+def test_nothing_is_made_before_it_is_needed(fresh: Gateway) -> None:
+    assert chat(fresh, "sk-1234")[0] == 200 and not (fresh.folder / "data").exists()
+    new_key(fresh)
+    assert (fresh.folder / "data").is_dir()
+
+
 def test_a_key_is_made_used_and_billed_to_the_nano_dollar(gateway: Gateway) -> None:
-    assert not (gateway.folder / "data").exists(), "nothing is made before it is needed"
     key = new_key(gateway, key_alias="first", metadata={"team": "blue"}, user_id="u1")
     assert key.startswith("sk-")
     spent = 0.0
@@ -109,8 +123,9 @@ def test_a_key_is_made_used_and_billed_to_the_nano_dollar(gateway: Gateway) -> N
     assert key not in json.dumps(rows) + json.dumps(told) + gateway.log
 
 
-def test_while_the_store_cannot_be_opened_no_key_is_called_wrong(gateway: Gateway) -> None:
+def test_while_the_store_cannot_be_opened_no_key_is_called_wrong(fresh: Gateway) -> None:
     """As when a worker meets one that another has just made, and that it cannot read."""
+    gateway = fresh
     assert chat(gateway, "sk-unknown")[0] == 401
     store = gateway.folder / "data" / "litellm.db"
     store.parent.mkdir()
@@ -290,11 +305,13 @@ def test_a_killed_gateway_loses_no_call_and_counts_none_twice(
         gateway = Gateway(config(upstream, **general), tmp_path)
         gateway.start()
         key = key or new_key(gateway)
+        so_far = len(finished)
         with ThreadPoolExecutor(8) as pool:
             for _ in range(60):
                 pool.submit(one, gateway, key)
             hanging = pool.submit(one, gateway, key) if round_ else pool.submit(chat, gateway, key, "hang", timeout=50)
             time.sleep(0.4)
+            assert wait_until(lambda so_far=so_far: len(finished) > so_far + 1)
             gateway.process.send_signal(signal.SIGKILL)
             gateway.process.wait()
             assert hanging is not None

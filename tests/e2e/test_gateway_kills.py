@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from litellm.store.base import LogQuery
 from litellm.store.database import open_database
 from litellm.store.ledger import SqlLedger
 from litellm.types.accounts import SpendRow
+from support import load
 from support.bodies import usage
 from support.counts import count, fuzz_seed
 from support.gateway import MASTER_KEY, Gateway
@@ -37,7 +37,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 WORKERS = 4
 CALLERS = 24
-SECONDS = 1.5  # of load in a round
+SECONDS = 1.5  # of load in a round, and longer until there were
+LEAST = 70  # calls, however slow the machine is
 INPUT, OUTPUT = 1_234_567, 7_654_321  # pico-dollars per token: no whole nano-dollars
 TOKENS = {"tokens-3": 3, "tokens-41": 41, "stream-slow-20": 5}
 """Models of the upstream, and how many tokens their answers have."""
@@ -87,13 +88,8 @@ class Run:
 
     async def round(self, kill: bool) -> None:
         """Callers ask for a while; one worker is killed at some moment of it."""
-        until = time.monotonic() + SECONDS
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # all workers get some of them
-        async with httpx.AsyncClient(timeout=60, trust_env=False, limits=limits) as client:
-            await self._load(client, until, kill)
-
-    async def _load(self, client: httpx.AsyncClient, until: float, kill: bool) -> None:
-        callers = [asyncio.create_task(self._caller(client, until)) for _ in range(CALLERS)]
+        until, enough = time.monotonic() + SECONDS, self.asked + LEAST
+        callers = [asyncio.create_task(self._caller(until, enough)) for _ in range(CALLERS)]
         if kill:
             await asyncio.sleep(self.dice.uniform(0.1, SECONDS - 0.1))
             with contextlib.suppress(ProcessLookupError):
@@ -101,22 +97,22 @@ class Run:
                 self.kills += 1
         await asyncio.gather(*callers)
 
-    async def _caller(self, client: httpx.AsyncClient, until: float) -> None:
-        while time.monotonic() < until:
+    async def _caller(self, until: float, enough: int) -> None:
+        while time.monotonic() < until or self.asked < enough:
             self.asked += 1
-            await self._call(client, f"call-{self.asked}")
+            await self._call(f"call-{self.asked}")
 
-    async def _call(self, client: httpx.AsyncClient, id: str) -> None:
+    async def _call(self, id: str) -> None:
         model = self.dice.choice(list(TOKENS))
         stream = model.startswith("stream") or self.dice.random() < 0.5
         body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "hi"}], "user": id}
         headers = {"Authorization": f"Bearer {self.key}", "x-litellm-call-id": id}
-        with contextlib.suppress(httpx.HTTPError):
-            answer = await client.post(f"{self.gateway.origin}/v1/chat/completions", json=body, headers=headers)
-            if answer.status_code == 200 and (not stream or answer.text.endswith("data: [DONE]\n\n")):
+        with contextlib.suppress(load.Broken, TimeoutError):
+            answer = await load.post(self.gateway.origin, "/v1/chat/completions", body, headers)
+            if answer.status == 200 and (not stream or answer.text.endswith("data: [DONE]\n\n")):
                 self.finished.add(id)
             else:
-                assert answer.status_code == 200, answer.text  # a stream that breaks off is one of a killed worker
+                assert answer.status == 200, answer.text  # a stream that breaks off is one of a killed worker
 
     def billed(self) -> dict[str, str]:
         """U: call -> model."""

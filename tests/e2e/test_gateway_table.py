@@ -14,7 +14,7 @@ import pytest
 from support import behaviours
 from support.asking import TEXT, assert_error, chat, chunks_of, client, error_of, said, text_of
 from support.gateway import Gateway, Usage, settled, upstream_config
-from support.llama import free_port
+from support.ports import free_port
 from support.tls import TestTls
 from support.upstream import UpstreamThread, wait_until
 

@@ -17,7 +17,7 @@ import pytest
 import litellm
 from litellm.sdk import portal
 from litellm.types.http import Timeouts
-from support.llama import free_port
+from support.ports import free_port
 from support.tls import TestTls
 from support.upstream import UpstreamThread, wait_until
 

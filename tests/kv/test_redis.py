@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from litellm.kv.redis import NotSent, Redis, RedisDown, RedisError, Script, parse
-from support.llama import free_port
 from support.loops import Run
+from support.ports import free_port
 from support.redis import RedisServer
 from support.tls import TestTls
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,16 +23,26 @@ CACHE = "litellm_settings: {cache: true, cache_params: {type: %s, ttl: 300}}\n"
 
 
 @pytest.fixture
-def upstream() -> Iterator[UpstreamThread]:
-    with UpstreamThread() as upstream:
-        yield upstream
+def upstream(shared_upstream: UpstreamThread) -> UpstreamThread:
+    """The module's, asked nothing yet by this test."""
+    shared_upstream.requests.clear()
+    return shared_upstream
 
 
-@pytest.fixture(params=["local", "disk"])
-def gateway(request: pytest.FixtureRequest, upstream: UpstreamThread, tmp_path: Path) -> Iterator[Gateway]:
-    config = upstream_config(upstream.base_url, settings=CACHE % request.param)
-    with Gateway(config, tmp_path) as gateway:
+@pytest.fixture(scope="module", params=["local", "disk"])
+def shared(
+    request: pytest.FixtureRequest, shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    config = upstream_config(shared_upstream.base_url, settings=CACHE % request.param)
+    with Gateway(config, tmp_path_factory.mktemp("cached")) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def gateway(shared: Gateway) -> Gateway:
+    """The module's, its cache empty."""
+    assert shared.post("/cache/flushall", {})[0] == 200
+    return shared
 
 
 def ask(gateway: Gateway, content: str, key: str | None = None, **more: Any) -> tuple[Any, bytes]:
@@ -143,43 +154,53 @@ def test_a_stream_that_was_complete_is_kept(gateway: Gateway, upstream: Upstream
     assert len(upstream.requests) == asked
 
 
+in_memory = pytest.mark.parametrize("shared", ["local"], indirect=True)
+
+
+@in_memory
 @pytest.mark.parametrize("model", ["error-later-event", "bad-json-event", "stream-unfinished", "stream-no-usage"])
-def test_a_broken_stream_is_not_kept(upstream: UpstreamThread, tmp_path: Path, model: str):
-    with Gateway(upstream_config(upstream.base_url, settings=CACHE % "local"), tmp_path) as gateway:
-        for _ in range(3):
-            assert ask(gateway, "hello", model=model, stream=True)[0]["x-litellm-cache-key"] is None
-            ask(gateway, "other")  # time enough for what is not to happen: this one is kept after it
+def test_a_broken_stream_is_not_kept(gateway: Gateway, upstream: UpstreamThread, model: str):
+    for _ in range(3):
+        assert ask(gateway, "hello", model=model, stream=True)[0]["x-litellm-cache-key"] is None
+        ask(gateway, "other")  # time enough for what is not to happen: this one is kept after it
     assert len([one for one in upstream.requests if one.model == model]) == 3
 
 
-def test_a_stream_whose_caller_hangs_up_is_not_kept(upstream: UpstreamThread, tmp_path: Path):
-    with Gateway(upstream_config(upstream.base_url, settings=CACHE % "local"), tmp_path) as gateway:
-        body = {"model": "stream-slow", "messages": [{"role": "user", "content": "x"}], "stream": True}
-        headers = {"Authorization": f"Bearer {gateway.key}"}
-        request = urllib.request.Request(gateway.origin + "/v1/chat/completions", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as response:
-            response.read(10)
-        assert wait_until(lambda: upstream.requests[0].disconnected, 30)
-        headers, _ = ask(gateway, "x", model="stream-slow", stream=True)
-        assert headers["x-litellm-cache-key"] is None
+@in_memory
+def test_a_stream_whose_caller_hangs_up_is_not_kept(gateway: Gateway, upstream: UpstreamThread):
+    body = {"model": "stream-slow", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    headers = {"Authorization": f"Bearer {gateway.key}"}
+    request = urllib.request.Request(gateway.origin + "/v1/chat/completions", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        response.read(10)
+    assert wait_until(lambda: upstream.requests[0].disconnected, 30)
+    headers, _ = ask(gateway, "x", model="stream-slow", stream=True)
+    assert headers["x-litellm-cache-key"] is None
 
 
 def test_a_hit_is_counted_as_one_and_its_tokens_are_no_providers(gateway: Gateway, upstream: UpstreamThread):
     key = json.loads(gateway.post("/key/generate", {"tpm_limit": 100_000})[1])["key"]
 
-    def counts() -> dict[str, float]:
+    def counts() -> Counter[str]:
+        """Of each metric, over all its labels."""
         lines = [line.rpartition(" ") for line in gateway.get("/metrics")[1].decode().splitlines()]
-        return {name.partition("{")[0]: float(value) for name, _, value in lines if not name.startswith("#")}
+        summed: Counter[str] = Counter()
+        for name, _, value in lines:
+            if not name.startswith("#"):
+                summed[name.partition("{")[0]] += float(value)
+        return summed
 
+    misses, hits = "litellm_cache_misses_metric_total", "litellm_cache_hits_metric_total"
+    earlier = counts()
     first, _ = ask(gateway, "hello", key)
     before = counts()
     again, _ = ask(gateway, "hello", key)
     ask(gateway, "hello", key, stream=True)
     after = counts()
-    assert before["litellm_cache_misses_metric_total"] == after["litellm_cache_misses_metric_total"] == 1
-    assert (before.get("litellm_cache_hits_metric_total"), after["litellm_cache_hits_metric_total"]) == (None, 2)
+    assert before[misses] == after[misses] == earlier[misses] + 1
+    assert (before[hits], after[hits]) == (earlier[hits], earlier[hits] + 2)
     total = "litellm_total_tokens_metric_total"
-    assert before[total] == after[total] > 0
+    assert before[total] == after[total] > earlier[total]
     assert after["litellm_llm_api_latency_metric_count"] == before["litellm_llm_api_latency_metric_count"]
     left = [int(headers["x-ratelimit-remaining-tokens"]) for headers in (again, ask(gateway, "hello", key)[0])]
     assert left[0] == left[1]  # nothing was taken by the hits between

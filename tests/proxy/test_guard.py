@@ -27,20 +27,20 @@ async def shown(guard: Guard, keys: Any = None, client: Any = HERE, forwarded: s
 def test_an_address_is_slowed_by_its_failures_alone() -> None:
     async def run() -> None:
         now = [0.0]
-        guard = Guard(clock=lambda: now[0], slowed=0.05)
+        guard = Guard(clock=lambda: now[0], slowed=0.5)
         begun = time.perf_counter()
         assert [await shown(guard) for _ in range(FREE)] == [401] * FREE
-        assert time.perf_counter() - begun < 0.04
+        assert time.perf_counter() - begun < 0.4
         for client, slow in ((HERE, True), (("203.0.113.8", 1), False), (None, False), (HERE, True)):
             begun = time.perf_counter()
             assert await shown(guard, client=client) == 401
-            assert (time.perf_counter() - begun >= 0.05) is slow
+            assert (time.perf_counter() - begun >= 0.5) is slow
         answers = await asyncio.gather(*(shown(guard) for _ in range(MOST_WAITING + 5)))
         assert sorted(answers) == [401] * MOST_WAITING + [429] * 5
         now[0] = 61.0
         begun = time.perf_counter()
         assert await shown(guard) == 401
-        assert time.perf_counter() - begun < 0.04, "a minute later it begins anew"
+        assert time.perf_counter() - begun < 0.4, "a minute later it begins anew"
 
     asyncio.run(run())
 

@@ -1,9 +1,9 @@
 """`Idempotency-Key`, through real sockets: a retry is the same call, whatever became of the first."""
 
 import http.client
+import itertools
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,19 @@ from support.upstream import UpstreamThread, wait_until
 
 
 @pytest.fixture
-def upstream() -> Iterator[UpstreamThread]:
-    with UpstreamThread() as upstream:
-        yield upstream
+def upstream(shared_upstream: UpstreamThread) -> UpstreamThread:
+    """The module's, asked nothing yet by this test."""
+    shared_upstream.requests.clear()
+    return shared_upstream
 
 
 @pytest.fixture
-def gateway(upstream: UpstreamThread, tmp_path: Path) -> Iterator[Gateway]:
-    with Gateway(upstream_config(upstream.base_url), tmp_path) as gateway:
-        yield gateway
+def one() -> str:
+    """A name that no other test uses."""
+    return f"one {next(NUMBERS)}"
+
+
+NUMBERS = itertools.count()
 
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -50,21 +54,21 @@ def ask(gateway: Gateway, name: str, key: str | None = None, model: str = "ok", 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_retry_gets_the_same_bytes_and_is_no_call(gateway: Gateway, upstream: UpstreamThread, stream: bool):
-    status, first, said = ask(gateway, "one", stream=stream)
-    again = ask(gateway, "one", stream=stream)
+def test_a_retry_gets_the_same_bytes_and_is_no_call(gateway: Gateway, upstream: UpstreamThread, one: str, stream: bool):
+    status, first, said = ask(gateway, one, stream=stream)
+    again = ask(gateway, one, stream=stream)
     assert (status, again[0], again[2]) == (200, 200, said)
     assert again[1]["x-litellm-call-id"] == first["x-litellm-call-id"]
     assert (first.get("idempotent-replayed"), again[1]["idempotent-replayed"]) == (None, "true")
     assert again[1]["content-type"] == first["content-type"]
     assert len(upstream.requests) == 1
-    ask(gateway, "two", stream=stream)
+    ask(gateway, one + " more", stream=stream)
     assert len(upstream.requests) == 2
 
 
-def test_another_request_under_the_same_name_is_refused(gateway: Gateway, upstream: UpstreamThread):
-    ask(gateway, "one")
-    status, _, said = ask(gateway, "one", temperature=0.5)
+def test_another_request_under_the_same_name_is_refused(gateway: Gateway, upstream: UpstreamThread, one: str):
+    ask(gateway, one)
+    status, _, said = ask(gateway, one, temperature=0.5)
     assert (status, json.loads(said)["error"]["param"]) == (422, "Idempotency-Key")
     assert ask(gateway, " ")[0] == ask(gateway, "x" * 256)[0] == 400
     assert len(upstream.requests) == 1
@@ -74,20 +78,19 @@ def test_another_request_under_the_same_name_is_refused(gateway: Gateway, upstre
     ("model", "stream"),
     [("status-400", False), ("error-later-event", True), ("bad-json-event", True), ("stream-unfinished", True)],
 )
-def test_a_failure_is_not_kept(gateway: Gateway, upstream: UpstreamThread, model: str, stream: bool):
+def test_a_failure_is_not_kept(gateway: Gateway, upstream: UpstreamThread, one: str, model: str, stream: bool):
     for count in (1, 2):
-        _, headers, _ = ask(gateway, "one", model=model, stream=stream)
+        _, headers, _ = ask(gateway, one, model=model, stream=stream)
         assert "idempotent-replayed" not in headers
         assert len(upstream.requests) == count
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_those_who_ask_at_once_share_a_call(gateway: Gateway, upstream: UpstreamThread, stream: bool):
+def test_those_who_ask_at_once_share_a_call(gateway: Gateway, upstream: UpstreamThread, one: str, stream: bool):
     answers: list[Answer] = []
     model = "delay-500"
     threads = [
-        threading.Thread(target=lambda: answers.append(ask(gateway, "one", model=model, stream=stream)))
-        for _ in range(5)
+        threading.Thread(target=lambda: answers.append(ask(gateway, one, model=model, stream=stream))) for _ in range(5)
     ]
     for thread in threads:
         thread.start()
@@ -99,20 +102,22 @@ def test_those_who_ask_at_once_share_a_call(gateway: Gateway, upstream: Upstream
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_first_goes_on_when_its_caller_has_hung_up(gateway: Gateway, upstream: UpstreamThread, stream: bool):
-    first = opened(gateway, "one", model="delay-500", stream=stream)
+def test_the_first_goes_on_when_its_caller_has_hung_up(
+    gateway: Gateway, upstream: UpstreamThread, one: str, stream: bool
+):
+    first = opened(gateway, one, model="delay-500", stream=stream)
     assert wait_until(lambda: len(upstream.requests) == 1, 30)
     first.close()
-    status, headers, said = ask(gateway, "one", model="delay-500", stream=stream)
+    status, headers, said = ask(gateway, one, model="delay-500", stream=stream)
     assert (status, headers["idempotent-replayed"]) == (200, "true")
     assert said
     assert len(upstream.requests) == 1
 
 
-def test_names_belong_to_a_key_and_a_retry_is_billed_once(gateway: Gateway, upstream: UpstreamThread):
+def test_names_belong_to_a_key_and_a_retry_is_billed_once(gateway: Gateway, upstream: UpstreamThread, one: str):
     keys = [json.loads(gateway.post("/key/generate", {"rpm_limit": 1})[1])["key"] for _ in range(2)]
     for key in (*keys, *keys):
-        assert ask(gateway, "one", key)[0] == 200  # a replay is not counted: the limit is one call
+        assert ask(gateway, one, key)[0] == 200  # a replay is not counted: the limit is one call
     assert len(upstream.requests) == 2
 
     def rows() -> int:

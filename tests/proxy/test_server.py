@@ -355,6 +355,7 @@ def test_chunk_extensions_and_trailers_are_bounded(server: Served, filler: bytes
         assert caller.answer().error() == (400, "invalid_request_error")
 
 
+@pytest.mark.alone
 def test_64_mb_of_head_do_not_disturb_another_caller(server: Served) -> None:
     """The figure itself is printed; the bound is loose because the machine may be busy with other things."""
 

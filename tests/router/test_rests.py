@@ -10,7 +10,7 @@ from support.redis import RedisServer
 from support.redis import redis as redis
 
 
-async def resting(health: Health, ids: set[str], seconds: float = 10) -> dict[str, float]:
+async def resting(health: Health, ids: set[str], seconds: float = 30) -> dict[str, float]:
     """Who rests, once these do."""
     async with asyncio.timeout(seconds):
         while health.resting(monotonic()).keys() != ids:  # noqa: ASYNC110 (nobody in here could set an event)

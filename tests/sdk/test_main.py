@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 import litellm
 from litellm.exceptions import LiteLLMError
 from support import bodies
-from support.llama import free_port
+from support.ports import free_port
 from support.upstream import UpstreamThread, wait_until
 
 MESSAGES = [{"role": "user", "content": "hi"}]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from support.llama import free_port
-from support.upstream import wait_until
+from support.ports import free_port
+from support.upstream import PATIENCE, wait_until
 
 MASTER_KEY: Final = "sk-1234"
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -163,7 +163,7 @@ def read_usage(pid: int) -> Usage:
     return Usage(fds, int(fields["VmRSS"].split()[0]), int(fields["Threads"]))
 
 
-def settled(gateway: Gateway, fds: int, seconds: float = 10) -> bool:
+def settled(gateway: Gateway, fds: int, seconds: float = PATIENCE) -> bool:
     """Wait until the gateway holds no more descriptors than `fds`; whether it got there."""
     return wait_until(lambda: gateway.usage().fds <= fds, seconds, every=0.1)
 
@@ -185,7 +185,7 @@ def running(config: str, folder: Path, *options: str, **env: str) -> Iterator[Ga
         yield gateway
 
 
-def wait_for_log(gateway: Gateway, text: str, seconds: float = 10) -> bool:
+def wait_for_log(gateway: Gateway, text: str, seconds: float = PATIENCE) -> bool:
     """Wait until the log contains the text; whether it came."""
     end = time.monotonic() + seconds
     while text not in gateway.log:

@@ -9,7 +9,6 @@ is not always clean UTF-8 at chunk borders, which is what a test of streams want
 import argparse
 import contextlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from support.ports import free_port
 
 _WIDTH: Final = 64
 _FEED_FORWARD: Final = 128
@@ -98,13 +99,6 @@ def make_model(path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -28,6 +28,13 @@ def run(request: pytest.FixtureRequest) -> Run:
     return runner
 
 
+@pytest.fixture(scope="module", autouse=True)
+def little_to_collect() -> None:
+    """Each test collects garbage twice; what the imports have left need not be looked at again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 async def _and_nothing_left(main: Coroutine[Any, Any, Any]) -> Any:
     result = await main
     for _ in range(10):  # what has just been cancelled may take a few turns

@@ -29,6 +29,8 @@ from typing import Any, Final, Self
 
 from support import behaviours
 
+PATIENCE: Final = 30.0
+"""Seconds that a test waits for what ought to come at once: a bound for a busy machine, not an expectation."""
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 
 
@@ -266,16 +268,16 @@ class UpstreamThread(Upstream):
         self._thread.join(10)
         self._loop.close()
 
-    def wait(self, condition: Callable[[], object], seconds: float = 10) -> bool:
+    def wait(self, condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
         """Wait until the condition holds; whether it did within the time."""
         return wait_until(condition, seconds)
 
-    def wait_closed(self, seconds: float = 10) -> bool:
+    def wait_closed(self, seconds: float = PATIENCE) -> bool:
         """Wait until no client has a connection open."""
         return wait_until(lambda: not self.connections, seconds)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10, *, every: float = 0.01) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE, *, every: float = 0.01) -> bool:
     """Poll a condition that another thread or process makes true; whether it became so within the time."""
     end = time.monotonic() + seconds
     while not condition():

@@ -158,7 +158,7 @@ def answering_then_close(answer: bytes) -> Script:
     return script
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for something that happens by itself; fail if it does not."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():
