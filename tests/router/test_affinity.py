@@ -11,7 +11,8 @@ from litellm.catalog import prompt_caches
 from litellm.router.affinity import PREFIX, Affinity, Bond, Key, Preferring, prefix
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.health import State
-from litellm.router.plan import MANY, choose
+from litellm.router.plan import choose
+from litellm.router.ranks import MANY
 from litellm.router.strategies import simple_shuffle
 from litellm.types.calls import Target
 

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm import exceptions as e
+from litellm.router.candidates import candidates
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.explain import CHOSEN, FAILED, SKIPPED, Trace, explain
 from litellm.router.health import State
-from litellm.router.plan import RetryPolicy, Routing, candidates, choose
+from litellm.router.plan import RetryPolicy, Routing, choose
 from litellm.router.router import Router
 from litellm.router.strategies import STRATEGIES
 from litellm.types.calls import Ask, Call, Target

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm import exceptions as e
+from litellm.router.candidates import wait
 from litellm.router.deployments import Deployment
 from litellm.router.explain import explain
 from litellm.router.health import LONGEST_REST, Cooldowns, Health, State, failed
-from litellm.router.plan import choose, wait
+from litellm.router.plan import choose
 from litellm.router.strategies import STRATEGIES, simple_shuffle
 from litellm.types.calls import Target
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from litellm.exceptions import AuthenticationError
+from litellm.router import ranks
 from litellm.router.health import State
+from litellm.router.ranks import Ranks
 from litellm.types.calls import Ask, Call, Json, Target
 from litellm.types.http import Timeouts
 
@@ -109,9 +111,16 @@ class Group(tuple[Deployment, ...]):
     """The deployments of one name, and what does not change about them."""
 
     @cached_property
-    def alike(self) -> bool:
-        """Nothing but their states tells them apart, so that a part of them stands for all."""
-        return len({(one.order, one.weight, one.rpm, one.tpm, one.cost) for one in self}) < 2
+    def by_order(self) -> Ranks:
+        return Ranks(self, ranks.by_order, ("weight", "rpm", "tpm"))
+
+    @cached_property
+    def by_price(self) -> Ranks:
+        return Ranks(self, ranks.by_price)
+
+    @cached_property
+    def ids(self) -> dict[str, Deployment]:
+        return {one.id: one for one in self}
 
 
 class Deployments:

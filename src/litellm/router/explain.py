@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 from litellm.exceptions import LiteLLMError
 from litellm.router.affinity import Preferring
+from litellm.router.candidates import candidates
 from litellm.router.deployments import Deployment
-from litellm.router.plan import candidates
 from litellm.router.strategies import STRATEGIES, Strategy
 from litellm.types.calls import Json
 
@@ -93,7 +93,7 @@ class Trace:
 
 def explain(group: Sequence[Deployment], strategy: Strategy, now: float, chosen: Deployment | None) -> list[Json]:
     """A row for each: {model_id, model, api_base, verdict, why, score}. `verdict` is chosen, candidate or skipped."""
-    found = candidates(group, now)
+    found = _among(group, now, chosen)
     rows: list[Json] = []
     for one in group:
         if one in found:
@@ -104,6 +104,17 @@ def explain(group: Sequence[Deployment], strategy: Strategy, now: float, chosen:
             row = _row(one, SKIPPED, _why(one, now, found))
         rows.append(row)
     return rows
+
+
+def _among(group: Sequence[Deployment], now: float, chosen: Deployment | None) -> Sequence[Deployment]:
+    """The candidates; in a large group those that `chosen` was one of. There nobody looks for who is half-open, so that
+    it was chosen beside them, or is another one of them."""
+    found = candidates(group, now)
+    if chosen is None or chosen in found:
+        return found
+    if chosen.state is not None and chosen.state.strikes:
+        return [chosen]
+    return candidates([one for one in group if one.state is None or not one.state.strikes], now)
 
 
 def _row(one: Deployment, verdict: str, why: str) -> Json:

@@ -14,11 +14,12 @@ from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
 from litellm.router import mocking
 from litellm.router.budget import RetryBudget
+from litellm.router.candidates import wait
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, Fallbacks
 from litellm.router.health import State, failed
 from litellm.router.hedging import Hedging
-from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt, wait
+from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt
 from litellm.router.strategies import Strategy
 from litellm.router.waiting import Queues
 from litellm.types.calls import Account, Ask, Call, Target
@@ -253,8 +254,8 @@ class Router:
 
         def another() -> Deployment | None:
             now = self._clock()
-            well = [one for one in group if one is not chosen and one.state is not None and not one.state.strikes]
-            return choose(well, self.routing.strategy, now, random()) if well else None
+            others = {one.id for one in group if one is chosen or one.state is None or one.state.strikes}
+            return choose(group, self.routing.strategy, now, random(), others)
 
         def start(deployment: Deployment) -> asyncio.Future[T]:
             """The slot is taken at once, not when the task first runs: somebody else might have it by then."""

@@ -16,8 +16,9 @@ from typing import Any, Final, cast
 
 from litellm import exceptions as e
 from litellm.router import groups
+from litellm.router.candidates import wait
 from litellm.router.health import Health
-from litellm.router.plan import choose, wait
+from litellm.router.plan import choose
 from litellm.router.shared import SharedState
 from litellm.sdk import batch
 from litellm.sdk.deployments import Entry, entry_of, read
