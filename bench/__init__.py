@@ -4,4 +4,6 @@ The server under test has one core to itself; load and upstream share another. C
 the whole process tree, from /proc) hardly moves when the machine is busy; requests per second and latency do. So
 compare by CPU, and by the multiple of the floor or of nginx taken in the same run. Subjects are interleaved over
 several rounds, and the median is printed.
+
+`python -m bench.choosing` is apart: what the router's choice among many deployments costs, in this process alone.
 """

@@ -315,7 +315,6 @@ def everything(one: Deployment, state: State, random: Random) -> None:
     full(one, state, random)
 
 
-@pytest.mark.alone
 @strategies
 @pytest.mark.parametrize("shape", [*LOTS[:-2], used, each_its_order, each_its_price, everything])
 def test_it_looks_at_few(shape: Shape, strategy: Strategy) -> None:
