@@ -15,7 +15,7 @@ from litellm.router.fallbacks import Fallbacks, Table
 from litellm.router.health import Cooldowns, Health, State
 from litellm.router.hedge import HedgePolicy
 from litellm.router.plan import RetryPolicy, Routing
-from litellm.router.waiting import QueuePolicy
+from litellm.router.queue import QueuePolicy
 from litellm.types.http import Timeouts
 
 

@@ -32,6 +32,8 @@ _order = attrgetter("order")
 class Failure(NamedTuple):
     deployment: Deployment
     error: LiteLLMError
+    began: float = 0.0
+    """When the attempt began."""
 
 
 @dataclass(frozen=True, slots=True)
