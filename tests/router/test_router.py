@@ -19,6 +19,7 @@ from litellm.router.waiting import Queues
 from litellm.transport.mock import MockTransport
 from litellm.types.calls import Ask, Target
 from litellm.types.http import HttpRequest, HttpResponse
+from support import virtual_time
 
 ANSWER = json.dumps({"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
 STREAM = b'data: {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
@@ -210,6 +211,28 @@ def test_what_failed_attempts_and_pauses_took_is_known() -> None:
     fallbacks = Fallbacks(general={"m": ("other",)})
     assert 0.15 < lost({"a": "m", "c": "other"}, 0, fallbacks=fallbacks) < 5
     assert 0.55 < lost({"a": "m", "b": "other", "c": "other"}, 1, fallbacks=fallbacks) < 9
+
+
+@pytest.mark.parametrize(("total", "least", "most"), [(None, 20.0, 120.0), (2.0, 0.05, 2.0)])
+def test_many_retries_of_a_tiny_timeout_take_long_unless_there_is_a_total(
+    total: float | None, least: float, most: float
+) -> None:
+    """A gateway bounds how many they are, by the retry budget, and each pause; all together only `total_timeout`."""
+    slow = Slow(0.05)
+
+    async def main() -> tuple[float, float]:
+        clock = asyncio.get_running_loop().time
+        routing = Routing(total_seconds=total)
+        router = Router(Deployments([deployment("a", "m")]), slow, RetryPolicy(10), None, routing, clock=clock)  # type: ignore[arg-type]
+        began = clock()
+        with pytest.raises((e.ServiceUnavailableError, e.Timeout)) as caught:
+            await router.send(Ask("chat", "m", {}), router.deployments.group("m"))
+        assert caught.value.num_retries == slow.asked - 1
+        return began, clock()
+
+    began, ended = virtual_time.run(main())
+    assert least <= ended - began <= most
+    assert slow.asked == 11 if total is None else slow.asked < 6
 
 
 def test_a_program_is_tried_again_as_often_as_it_says_and_a_gateway_within_its_budget() -> None:

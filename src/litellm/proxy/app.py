@@ -50,7 +50,6 @@ if TYPE_CHECKING:  # loaded once there is a store
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
 BEATS: Final = 10
-HUNG_UP: Final = 499  # how a caller who hung up is counted; nginx's number
 
 _log = logging.getLogger("litellm.proxy")
 
@@ -291,7 +290,7 @@ class Gateway:
             else:
                 await self._other(exchange, route)
         except (asyncio.CancelledError, CallerGone):
-            exchange.status = exchange.status or HUNG_UP
+            exchange.status = exchange.status or errors.HUNG_UP
             if exchange.charge is not None:
                 exchange.charge.abandoned()
             raise
@@ -305,8 +304,8 @@ class Gateway:
                 await exchange.recording.ended(exchange.model)
             seconds = perf_counter() - exchange.started
             self.metrics.ended(
-                _label(exchange.path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
-                exchange.overhead_seconds,
+                _label(exchange.path), exchange.model, exchange.broke or exchange.status, seconds,
+                exchange.upstream_seconds, exchange.overhead_seconds,
             )  # fmt: skip
             if exchange.trace is not None:
                 explaining.log(exchange)
@@ -387,6 +386,7 @@ async def _opened(gateway: Gateway) -> "Books":
 def _refuse(exchange: Exchange, error: Exception) -> None:
     """An exception as the answer; after the status line only the connection's end can say that it failed."""
     if exchange.status:
+        exchange.broke = errors.status_of(error)
         raise error
     _log.debug("call %s: %s", exchange.call_id, error)
     if exchange.charge is not None:

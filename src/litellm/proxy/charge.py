@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from litellm import exceptions as e
 from litellm.catalog import cost
 from litellm.proxy import prices
-from litellm.proxy.errors import said
+from litellm.proxy.errors import DISCONNECTED, said
 from litellm.proxy.limits.base import Standing, Ticket
 from litellm.router.deployments import Deployment
 from litellm.types.accounts import ATTEMPT, Nano, SpendRow, UsageSource
@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # which makes charges
 
 MOST: Final = 2**53
 """Nano-dollars, or tokens, of one call (9 million dollars): so that sums of them, too, stay within 64 bits."""
-HUNG_UP: Final = "499 ClientDisconnected"
 OVERTAKEN: Final = "499 Overtaken"
 """An attempt that was cancelled because another was quicker."""
 
@@ -122,7 +121,7 @@ class Charge:
 
     def abandoned(self) -> Settling:
         """The caller hung up before there was an answer: the prompt has been read, unless it was not sent yet."""
-        return self._unbilled(HUNG_UP) if self.waiting else self._end("failure", HUNG_UP, 0)
+        return self._unbilled(DISCONNECTED) if self.waiting else self._end("failure", DISCONNECTED, 0)
 
     def _unbilled(self, failure: str) -> Settling:
         row = self.row

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.engine.tapped import Tapped
-from litellm.proxy.errors import said
+from litellm.proxy.errors import DISCONNECTED, said
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.seam import Beginning, Seam, added, beginning, continuable, prefixed
 from litellm.proxy.splice import Splicer
@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # there is a charge only if there is a store
 MAX_KEPT: Final = 4 * 1024 * 1024
 """Bytes of events: a stream that has sent more is not continued."""
 BYTES_PER_TOKEN: Final = 4
-HUNG_UP: Final = "499 ClientDisconnected"
 
 Group = tuple[Deployment, ...]
 
@@ -318,5 +317,5 @@ class Continued(Tapped):
             return
         asked = self._resuming.deployment(charge.row.model_id)
         if asked is not None and asked.id != first.id and not charge.waiting:
-            charge.broke_off(asked, HUNG_UP, None, 0)
+            charge.broke_off(asked, DISCONNECTED, None, 0)
         charge.tries(first)

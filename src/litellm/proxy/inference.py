@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -17,6 +17,7 @@ from litellm.engine.streams import EventStream
 from litellm.proxy import body, explaining, headers, prices
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.destination import destination
+from litellm.proxy.errors import DISCONNECTED
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.metrics import Metrics
@@ -173,7 +174,7 @@ async def _stream(
         await relay(exchange, stream, splicer, silence, last).run(fields)
     finally:
         if last is not None:
-            last(CUT_OFF)
+            last(DISCONNECTED)
         if exchange.kept is not None:
             exchange.kept.ended()
         if told.usage and not exchange.cache_hit:
@@ -186,9 +187,6 @@ def _filtered(passage: "Passage") -> "Callable[..., FilteredRelay]":
     from litellm.proxy.filtering import FilteredRelay
 
     return partial(FilteredRelay, passage)
-
-
-CUT_OFF: Final = "499 ClientDisconnected"
 
 
 def _bill(
