@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -193,6 +194,27 @@ def test_the_embedding_is_on_the_callers_bill(upstream: UpstreamThread, tmp_path
         told = sorted((one["call_type"], one["spend"]) for one in logged())
         assert told == [("attempt", 1.5), ("attempt", 1.5), ("chat", 0), ("chat", 5)]
         assert [one["model_group"] for one in logged() if one["call_type"] == "attempt"] == [EMBEDS] * 2
+
+
+def test_a_strict_budget_reserves_for_the_embedding(upstream: UpstreamThread, tmp_path: Path):
+    row = "  - {model_name: %s, litellm_params: {model: openai/%s, api_base: %s, api_key: k, %s}}\n"
+    rates = (
+        ("ok", "input_cost_per_token: 0, output_cost_per_token: 0.000001"),
+        (EMBEDS, "input_cost_per_token: 0.001"),
+    )
+    models = "".join(row % (name, name, upstream.base_url, rate) for name, rate in rates)
+    general = "general_settings: {master_key: sk-1234, budget_enforcement: strict}\n"
+    with Gateway(f"model_list:\n{models}{settings()}{general}", tmp_path) as gateway:
+        poor, rich = (json.loads(gateway.post("/key/generate", {"max_budget": most})[1])["key"] for most in (0.05, 1.0))
+        before = len(upstream.asked(EMBEDS))
+        with pytest.raises(urllib.error.HTTPError, match="429"):
+            ask(gateway, FRANCE, poor, max_tokens=5)
+        assert len(upstream.asked(EMBEDS)) == before
+        ask(gateway, FRANCE, rich, max_tokens=5)
+        headers, _ = ask(gateway, LIKE_FRANCE, rich, max_tokens=5)
+        assert headers["x-litellm-semantic-similarity"] == "0.9258"
+        spent = json.loads(gateway.get(f"/key/info?key={rich}")[1])["info"]["spend"]
+        assert spent == pytest.approx(0.006 + 0.006 + 5e-6), "and nothing of it is cut off"
 
 
 def test_the_code_is_loaded_for_such_a_cache_only():

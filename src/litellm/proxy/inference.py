@@ -81,9 +81,11 @@ async def serve(
     if books is not None:
         reach = router.reachable(group, ask.fallbacks)
         continues = continuing is not None and continuing.takes(ask, group)
-        exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach, continues)
+        embedders = () if snapshot.cache is None else snapshot.cache.embedders(router, ask)
+        charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach, continues, embedders)
+        exchange.charge = charge
         if snapshot.keeps_prompts:
-            exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
+            exchange.kept = books.upkeep.prompts.begin(charge.row, ask)
     if snapshot.cache is not None:
         router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:

@@ -49,6 +49,9 @@ class SemanticCache(Cache):
     def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> CachedRouter:
         return SemanticRouter(self, router, exchange, scope, said)
 
+    def embedders(self, router: Router, ask: Ask) -> Group:
+        return router.deployments.group(self.model) if ask.op == "chat" else ()
+
     async def embed(self, router: Router, text: str, exchange: Exchange) -> Vector | None:
         """For the call's account and in its regions; without fallbacks, which would be other models."""
         clock = asyncio.get_running_loop().time
