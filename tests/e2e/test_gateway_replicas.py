@@ -112,9 +112,9 @@ def test_names_that_callers_make_up_leave_nothing_in_redis(
             return gateway.post("/v1/chat/completions", body, key=key)[0]
 
         assert call("ann", "blue") == 200
-        before = redis.ask("DBSIZE")
         assert {call(f"user {n}", f"tag {n}") for n in range(40)} == {200}
-        assert redis.ask("DBSIZE") == before
+        assert redis.ask("KEYS", "*:m:key:*") == "*1"
+        assert redis.ask("KEYS", "*:user*") == redis.ask("KEYS", "*:ann:*") == redis.ask("KEYS", "*:tag*") == "*0"
         assert gateway.post("/customer/new", {"user_id": "ann", "max_budget": 2 * COST})[0] == 200
         assert gateway.post("/tag/new", {"name": "tag 3", "max_budget": COST / 2})[0] == 200
         assert [call("ann", "none"), call("ann", "none"), call("user 3", "tag 3")] == [200, 429, 429]
