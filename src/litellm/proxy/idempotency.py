@@ -18,7 +18,8 @@ from litellm.caching.base import Store, Unreachable
 from litellm.caching.disk import DiskStore
 from litellm.caching.memory import MemoryStore
 from litellm.proxy import cached
-from litellm.proxy.config.schema import GeneralSettings, LitellmSettings
+from litellm.proxy.config.general_settings import GeneralSettings
+from litellm.proxy.config.litellm_settings import LitellmSettings
 from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import HUNG_UP, ProxyError
 from litellm.proxy.exchange import Exchange

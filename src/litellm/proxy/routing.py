@@ -8,7 +8,7 @@ from typing import Final
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts
-from litellm.proxy.config.schema import ModelEntry
+from litellm.proxy.config.model_list import ModelEntry
 from litellm.router import rules
 from litellm.router.deployments import Deployment
 from litellm.router.fallbacks import Fallbacks, Table
