@@ -73,6 +73,8 @@ class Meter:
         """
         name = group[0].model_name
         own, named = self._scopes(identity, name, ask.model, wanted)
+        scopes = [*own, *named] if named else own
+        counted = [*own, *(scope for scope in named if scope.limits)] if named else own
         prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
         if self._strict:
             worst: Nano | None = _strict_estimate(ask, reach or group, size, continues) * _at_once(reach or group)
@@ -102,10 +104,9 @@ class Meter:
             spend=nano,
             usage_source="estimated",
             stream=ask.stream,
-            charged=tuple((scope.id, scope.period) for scope in (*own, *named)),
+            charged=tuple((scope.id, scope.period) for scope in scopes),
         )
         _expect(row, group)
-        counted = [*own, *(scope for scope in named if scope.limits)]
         ticket = await self._reserve(ask.call_id, counted, prompt + answer, nano or 0)
         try:
             self._keeper.intent(row)
