@@ -211,6 +211,14 @@ def test_the_headers_of_an_answer(caller: httpx.Client) -> None:
     assert headers["cache-control"] == "no-cache" and headers["x-accel-buffering"] == "no"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_overhead_is_without_failed_attempts_and_pauses(caller: httpx.Client, stream: bool) -> None:
+    headers = chat(caller, f"limit-first-{1 + stream:03}", stream=stream).headers  # a second's pause after each
+    assert headers["x-litellm-attempted-retries"] == str(1 + stream)
+    assert float(headers["x-litellm-response-duration-ms"]) > 900
+    assert float(headers["x-litellm-overhead-duration-ms"]) < 600
+
+
 def test_overhead_is_without_the_upstreams_time(caller: httpx.Client) -> None:
     for stream in (False, True):
         headers = chat(caller, "stream-silent-400" if stream else "delay-400", stream=stream).headers
@@ -530,6 +538,8 @@ def test_metrics_count_what_happened(gateway: Gateway, caller: httpx.Client) -> 
     after = total(name, requested_model="named", status_code="200"), total(tokens, requested_model="named")
     assert (after[0] - before[0], after[1] - before[1]) == (2, 36), "usage is counted whether asked for or not"
     assert total("litellm_in_flight_requests") == 1, "this one"
+    assert '"error"' in chat(caller, "error-later-event", stream=True).text
+    assert total(name, requested_model="*", status_code="500") > 0, "a failure after the status line is none the less"
     caller.get("/models/made-up-by-a-caller")
     httpx.get(f"{gateway.origin}/models/made-up-by-a-stranger", trust_env=False)
     chat(caller, "wild/made-up-by-a-caller")

@@ -97,6 +97,28 @@ def test_requests_per_minute_are_exact_over_three_replicas(
         assert len(upstream.requests) == 50
 
 
+def test_names_that_callers_make_up_leave_nothing_in_redis(
+    upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer
+) -> None:
+    """End users and tags count there once they have a limit; what they had spent until then counts as well."""
+    with replicas(upstream, tmp_path, postgres.fresh(), redis.url, count=1) as gateways:
+        (gateway,) = gateways
+        key = key_on(gateways, max_budget=1000 * COST)
+
+        def call(user: str, tag: str) -> int:
+            body = {**BODY, "user": user, "metadata": {"tags": [tag]}}
+            return gateway.post("/v1/chat/completions", body, key=key)[0]
+
+        assert call("ann", "blue") == 200
+        assert {call(f"user {n}", f"tag {n}") for n in range(40)} == {200}
+        assert redis.ask("KEYS", "*:m:key:*") == "*1"
+        assert redis.ask("KEYS", "*:user*") == redis.ask("KEYS", "*:ann:*") == redis.ask("KEYS", "*:tag*") == "*0"
+        assert gateway.post("/customer/new", {"user_id": "ann", "max_budget": 2 * COST})[0] == 200
+        assert gateway.post("/tag/new", {"name": "tag 3", "max_budget": COST / 2})[0] == 200
+        assert [call("ann", "none"), call("ann", "none"), call("user 3", "tag 3")] == [200, 429, 429]
+        assert call("user 3", "tag 4") == 200
+
+
 @pytest.mark.parametrize("enforcement", ["strict", "default"])
 def test_of_1000_calls_at_once_money_for_100_lets_in_100_over_three_replicas(
     upstream: UpstreamThread, tmp_path: Path, postgres: Postgres, redis: RedisServer, enforcement: str

@@ -4,6 +4,7 @@ import http.client
 import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,6 +221,27 @@ def test_an_embedding_that_nobody_got_is_on_the_bill_and_nothing_else(upstream: 
         ask(gateway, FRANCE, key)  # the embedding takes too long
         late = [("attempt", "failure", slow, True), ("chat", "success", "ok", True)]
         assert wait_until(lambda: logged() == sorted(hung_up + late), 20, every=0.1), logged()
+
+
+def test_a_strict_budget_reserves_for_the_embedding(upstream: UpstreamThread, tmp_path: Path):
+    row = "  - {model_name: %s, litellm_params: {model: openai/%s, api_base: %s, api_key: k, %s}}\n"
+    rates = (
+        ("ok", "input_cost_per_token: 0, output_cost_per_token: 0.000001"),
+        (EMBEDS, "input_cost_per_token: 0.001"),
+    )
+    models = "".join(row % (name, name, upstream.base_url, rate) for name, rate in rates)
+    general = "general_settings: {master_key: sk-1234, budget_enforcement: strict}\n"
+    with Gateway(f"model_list:\n{models}{settings()}{general}", tmp_path) as gateway:
+        poor, rich = (json.loads(gateway.post("/key/generate", {"max_budget": most})[1])["key"] for most in (0.05, 1.0))
+        before = len(upstream.asked(EMBEDS))
+        with pytest.raises(urllib.error.HTTPError, match="429"):
+            ask(gateway, FRANCE, poor, max_tokens=5)
+        assert len(upstream.asked(EMBEDS)) == before
+        ask(gateway, FRANCE, rich, max_tokens=5)
+        headers, _ = ask(gateway, LIKE_FRANCE, rich, max_tokens=5)
+        assert headers["x-litellm-semantic-similarity"] == "0.9258"
+        spent = json.loads(gateway.get(f"/key/info?key={rich}")[1])["info"]["spend"]
+        assert spent == pytest.approx(0.006 + 0.006 + 5e-6), "and nothing of it is cut off"
 
 
 def test_the_code_is_loaded_for_such_a_cache_only():

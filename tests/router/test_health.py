@@ -115,19 +115,44 @@ def test_a_rest_ends_with_one_probe_and_a_failed_probe_doubles_it() -> None:
     fails(state, e.RateLimitError("no"))
     assert choose((one, two), simple_shuffle, 4.9, 0.0) is two
     assert choose((one, two), simple_shuffle, 5.0, 0.99) is one  # the probe
-    state.begin(5.0)
+    probe = state.begin(5.0)
     assert {choose((one, two), simple_shuffle, 5.0, draw / 10) for draw in range(10)} == {two}
     failed(state, e.InternalServerError("no"), 6.0, RULES, alone=False, pattern=False)
-    state.ended()
+    state.ended(probe)
     assert state.resting_until == 6.0 + 10.0
     assert choose((one, two), simple_shuffle, 16.0, 0.0) is one
-    state.begin(16.0)
+    probe = state.begin(16.0)
     state.answered(16.5, 0.5)
-    state.ended()
+    state.ended(probe)
     assert {choose((one, two), simple_shuffle, 17.0, draw / 10) for draw in range(10)} == {one, two}
     for _ in range(20):
         fails(state, e.RateLimitError("no"), 100.0)
     assert state.resting_until <= 100.0 + LONGEST_REST
+
+
+def test_a_probe_is_over_by_its_own_end_only() -> None:
+    """Calls that began before the rest end while another tries the deployment: in every way that a call can."""
+    one, two = pair()
+    state = state_of(one)
+    older = [state.begin(0.0) for _ in range(3)]
+    fails(state, e.RateLimitError("no"))
+    probe = state.begin(5.0)
+    assert (older, bool(probe)) == ([0, 0, 0], True)
+    state.ended(older[0])
+    failed(state, e.BadRequestError("no"), 5.5, RULES, alone=False, pattern=False)
+    state.ended(older[1])
+    assert choose((one, two), simple_shuffle, 6.0, 0.0) is two
+    failed(state, e.RateLimitError("no"), 6.0, RULES, alone=False, pattern=False)
+    state.ended(older[2])
+    rested = state.resting_until
+    assert choose((one, two), simple_shuffle, rested, 0.0) is two  # another rest is over, the probe is not
+    state.ended(probe)
+    assert choose((one, two), simple_shuffle, rested, 0.0) is one
+    second = state.begin(rested)
+    state.ended(probe)
+    assert choose((one, two), simple_shuffle, rested, 0.0) is two
+    state.ended(second)
+    assert choose((one, two), simple_shuffle, rested, 0.0) is one
 
 
 def test_many_failures_at_once_are_one_rest() -> None:
@@ -168,7 +193,7 @@ def test_of_a_limit_of_none_not_even_the_first_call_is_taken(rpm: float | None, 
     state.limit(None, rpm, tpm)
     one = Deployment("a", "m", TARGET, state=state)
     assert choose([one], simple_shuffle, 1e6, 0.0) is None
-    assert state.free(1e6) == 0
+    assert not state.takes(1e6)
     [row] = explain([one], simple_shuffle, 1e6, None)
     assert row["why"] == "takes no calls: its rpm or tpm is 0"
     state.limit(None, 1, None)

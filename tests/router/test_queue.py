@@ -1,6 +1,7 @@
 """What a queue in front of a full model group does. Another back-end is a row of BACKENDS. Time is virtual."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,13 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm import exceptions as e
-from litellm.router.queue import FairQueue, QueueFull, WaitedTooLong
+from litellm.router.queue import FairQueue, QueueFull, QueuePolicy, WaitedTooLong
 from support.virtual_time import run, settle
 
 Backend = Callable[[int, int, float, Callable[[], float]], FairQueue]
 """(size, per_tenant, max_wait, clock) -> an empty queue."""
 
-BACKENDS: dict[str, Backend] = {"memory": FairQueue}
+
+def in_memory(size: int, per_tenant: int, max_wait: float, clock: Callable[[], float]) -> FairQueue:
+    return FairQueue(QueuePolicy(size, max_wait, per_tenant), clock)
+
+
+BACKENDS: dict[str, Backend] = {"memory": in_memory}
 
 
 @pytest.fixture(params=BACKENDS, scope="module")
@@ -42,6 +48,7 @@ class Line:
 
     queue: FairQueue
     max_wait: float = 1e6
+    room: bool = True
     callers: list[Caller] = field(default_factory=list[Caller])
     turns: list[str] = field(default_factory=list[str])
 
@@ -58,14 +65,17 @@ class Line:
         return caller
 
     async def _wait(self, name: str, tenant: str, priority: int, deadline: float | None) -> None:
-        await self.queue.wait(tenant, priority, deadline)
+        await self.queue.wait(self._take, lambda _: self.queue.serve(), tenant, priority, deadline)
         self.turns.append(name)
+
+    def _take(self) -> str | None:
+        return "a slot" if self.room else None
 
     async def free(self, times: int = 1) -> list[str]:
         """Slots become free, one after the other: who had a turn."""
         before = len(self.turns)
         for _ in range(times):
-            self.queue.release()
+            self.queue.serve()
             await settle()
         return self.turns[before:]
 
@@ -82,7 +92,6 @@ class Line:
             caller.task.cancel()
         await asyncio.gather(*(caller.task for caller in self.callers), return_exceptions=True)
         assert len(self.queue) == 0
-        assert self.queue.woken == 0
 
 
 def line(backend: Backend, size: int = 100, per_tenant: int = 100, max_wait: float = 1e6) -> Line:
@@ -118,7 +127,7 @@ def test_a_thousand_of_one_tenant_are_one_turn_ahead_of_anothers_single_one(back
     async def main() -> None:
         us = line(backend, 2000, 2000)
         await us.come("a", 5)
-        waiting = [asyncio.create_task(us.queue.wait("a", 5)) for _ in range(999)]
+        waiting = [asyncio.create_task(us.queue.wait(lambda: 1, print, "a", 5)) for _ in range(999)]
         await asyncio.sleep(3)  # their number is 2 by now, but that is their lane's, not each one's
         await us.come("b", 5)
         assert (await us.free())[0].startswith("a")
@@ -151,14 +160,14 @@ def test_waiting_lowers_the_number_by_one_a_second(backend: Backend) -> None:
 def test_no_turn_is_lost_and_none_is_given_twice(backend: Backend) -> None:
     async def main() -> None:
         us = line(backend)
-        assert us.queue.release() is False
+        assert us.queue.serve() is False
         for tenant in "abc":
             await us.come(tenant)
         assert us.turns == []  # the slot that was free before they came is not theirs
-        assert us.queue.release() is True and us.queue.release() is True
-        assert (len(us.queue), us.queue.woken) == (1, 2)
+        assert us.queue.serve() is True and us.queue.serve() is True
+        assert len(us.queue) == 1
         await settle()
-        assert (us.turns, us.queue.woken) == (["a0", "b0"], 0)
+        assert us.turns == ["a0", "b0"]
         await us.end()
 
     run(main())
@@ -183,12 +192,60 @@ def test_a_turn_that_came_to_one_who_hangs_up_is_passed_on(backend: Backend) -> 
     async def main() -> None:
         us = line(backend)
         a, b, _ = [await us.come(tenant) for tenant in "abc"]
-        us.queue.release()
+        us.queue.serve()
         a.task.cancel()
         b.task.cancel()
         await settle()
         assert us.turns == ["c0"]
-        assert (us.outcome(a), us.outcome(b), us.queue.woken) == ("cancelled", "cancelled", 0)
+        assert (us.outcome(a), us.outcome(b)) == ("cancelled", "cancelled")
+        await us.end()
+
+    run(main())
+
+
+def test_who_finds_no_slot_keeps_the_place(backend: Backend) -> None:
+    async def main() -> None:
+        us = line(backend)
+        for tenant in "aab":
+            await us.come(tenant)
+        us.room = False
+        assert await us.free(3) == []
+        us.room = True
+        assert await us.free(3) == ["a0", "b0", "a1"]
+        await us.end()
+
+    run(main())
+
+
+def test_of_several_queues_it_is_known_whose_turn_comes_first() -> None:
+    async def main() -> None:
+        clock, order, policy = asyncio.get_running_loop().time, itertools.count(), QueuePolicy(2, 60.0)
+        one, other = Line(FairQueue(policy, clock, order)), Line(FairQueue(policy, clock, order))
+        await other.come("b", 1)
+        await asyncio.sleep(0.5)
+        await one.come("a", 0)
+        assert one.queue.due() < other.queue.due()
+        await one.end()
+        assert one.queue.due() > other.queue.due()
+        await other.end()
+
+    run(main())
+
+
+def test_other_bounds_hold_at_once() -> None:
+    async def main() -> None:
+        us = Line(FairQueue(QueuePolicy(1, 60.0), asyncio.get_running_loop().time))
+        await us.come("a")
+        assert us.outcome(await us.come("b")) == "QueueFull"
+        us.queue.policy = QueuePolicy(4, 5.0, 1)
+        assert us.outcome(await us.come("b")) == "waits"
+        assert us.outcome(await us.come("b")) == "QueueFull"
+        await asyncio.sleep(5)
+        await settle()
+        assert [us.outcome(caller) for caller in us.callers] == ["waits", "QueueFull", "WaitedTooLong", "QueueFull"]
+        us.queue.policy = QueuePolicy(0, 60.0)
+        assert us.outcome(await us.come("c")) == "QueueFull"
+        assert await us.free() == ["a0"]
         await us.end()
 
     run(main())
@@ -203,14 +260,14 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_again(backend: Backe
         for tenant in "abcd":
             await us.come(tenant)
         with pytest.raises(QueueFull) as caught:
-            await us.queue.wait("e")
+            await us.queue.wait(lambda: 1, print, "e")
         assert caught.value.seconds == 60  # nothing is known yet
         for tenant in "efgh":
             await asyncio.sleep(2)
             await us.free()
             await us.come(tenant)
         with pytest.raises(QueueFull) as caught:
-            await us.queue.wait("i")
+            await us.queue.wait(lambda: 1, print, "i")
         assert caught.value.seconds == 8  # four turns, one every 2 s
         assert (caught.value.retry_after, caught.value.status_code) == (8, 429)
         assert isinstance(caught.value, e.RateLimitError) and not caught.value.retryable
@@ -225,7 +282,7 @@ def test_a_tenants_share_is_bounded(backend: Backend) -> None:
         await us.come("a", 0)
         await us.come("a", 1)
         with pytest.raises(QueueFull, match="2 calls of yours"):
-            await us.queue.wait("a", 2)
+            await us.queue.wait(lambda: 1, print, "a", 2)
         await us.come("b")
         assert await us.free() == ["a0"]
         assert us.outcome(await us.come("a")) == "waits"
@@ -247,9 +304,9 @@ def test_nobody_waits_longer_than_the_bound_or_the_deadline(backend: Backend) ->
         await asyncio.sleep(6)
         assert [us.outcome(caller) for caller in (a, c)] == ["WaitedTooLong", "WaitedTooLong"]
         assert "waited 4.0 s" in str(b.task.exception()) and "waited 10.0 s" in str(c.task.exception())
-        assert us.queue.release() is False
+        assert us.queue.serve() is False
         with pytest.raises(WaitedTooLong) as caught:
-            await us.queue.wait("d", deadline=asyncio.get_running_loop().time())
+            await us.queue.wait(lambda: 1, print, "d", deadline=asyncio.get_running_loop().time())
         assert caught.value.retry_after == 10
         await us.end()
 
@@ -343,7 +400,7 @@ async def _played(backend: Backend, steps: list[Come | Free | HangUp | Pass]) ->
             case Free(times, hang_up):
                 for _ in range(times):
                     expected = model.next(now())
-                    assert us.queue.release() == (expected is not None)
+                    assert us.queue.serve() == (expected is not None)
                     if expected is None:
                         break
                     order += 1
@@ -375,7 +432,6 @@ async def _played(backend: Backend, steps: list[Come | Free | HangUp | Pass]) ->
             case _:
                 pass
         assert len(us.queue) == len(model.waiting) <= SIZE
-        assert us.queue.woken == 0
         assert all(us.outcome(caller) == "waits" for caller in model.waiting)
         assert us.turns == [caller.name for caller in history]
     await us.end()
@@ -423,7 +479,7 @@ def test_lanes_that_came_and_went_leave_nothing_behind(backend: Backend) -> None
         us = line(backend)
         await us.come("first")
         for number in range(500):
-            task = asyncio.create_task(us.queue.wait(f"tenant {number}", number % 7))
+            task = asyncio.create_task(us.queue.wait(lambda: 1, print, f"tenant {number}", number % 7))
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
@@ -440,11 +496,13 @@ def test_ten_thousand_wait_and_go_within_a_second(backend: Backend) -> None:
     async def main() -> float:
         queue = backend(10_000, 10_000, 60, asyncio.get_running_loop().time)
         started = time.process_time()
-        waiting = [asyncio.create_task(queue.wait(f"tenant {n % 1000}", n % 5)) for n in range(10_000)]
+        waiting = [
+            asyncio.create_task(queue.wait(lambda: 1, print, f"tenant {n % 1000}", n % 5)) for n in range(10_000)
+        ]
         await asyncio.sleep(0)
         assert len(queue) == 10_000
         for _ in range(10_000):
-            assert queue.release()
+            assert queue.serve()
         await asyncio.gather(*waiting)
         return time.process_time() - started
 

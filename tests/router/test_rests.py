@@ -3,7 +3,9 @@
 import asyncio
 from time import monotonic
 
-from litellm.kv.redis import Redis, parse
+import pytest
+
+from litellm.kv.redis import Redis, RedisDown, parse
 from litellm.router.health import Health
 from litellm.router.rests import Rests
 from support.redis import RedisServer
@@ -66,15 +68,24 @@ def test_without_redis_each_finds_out_for_itself_and_with_it_again_all_hear(redi
         for health in (one, two):
             health.of("a")
             health.of("b")
+            health.of("c")
         sharing = [Rests(Redis(parse(redis.url)), health) for health in (one, two)]
+        for rests in sharing:
+            await rests.exchange()
         redis.kill()
-        one.of("a").rest(monotonic(), 30.0)
-        assert one.resting(monotonic()).keys() == {"a"} and not two.resting(monotonic())
+        one.of("a").rest(monotonic(), 60.0)
+        one.of("b").rest(monotonic(), 0.5)
+        one.of("c").rest(monotonic(), 60.0)
+        one.of("c").recovered()
+        for _ in range(3):
+            with pytest.raises(RedisDown):
+                await sharing[0].exchange()
+        assert one.resting(monotonic()).keys() == {"a", "b"} and not two.resting(monotonic())
+        await asyncio.sleep(0.6)
         redis.start()
-        async with asyncio.timeout(20):
-            while "b" not in two.resting(monotonic()):
-                one.of("b").rest(monotonic(), 30.0)
-                await asyncio.sleep(0.05)
+        told = await resting(two, {"a"}, 20)
+        assert 40 < told["a"] < 59.5, "so much of it was left"
+        assert redis.ask("ZCARD", "{litellm}:rests") == ":1"
         for rests in sharing:
             await rests.aclose()
 

@@ -13,10 +13,13 @@ from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import Fallbacks
 from litellm.router.health import State
 from litellm.router.plan import RetryPolicy, Routing
+from litellm.router.queue import QueuePolicy
 from litellm.router.router import Router
+from litellm.router.waiting import Queues
 from litellm.transport.mock import MockTransport
 from litellm.types.calls import Ask, Target
 from litellm.types.http import HttpRequest, HttpResponse
+from support import virtual_time
 
 ANSWER = json.dumps({"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
 STREAM = b'data: {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
@@ -162,6 +165,74 @@ def test_no_attempt_outlives_the_total_time(groups: list[str]) -> None:
 
     assert 0.2 <= asyncio.run(main()) < 5
     assert slow.asked == 1  # no time was left to ask anybody else
+
+
+@pytest.mark.parametrize(("waited", "counted"), [(0.0, 1), (0.35, 0)])
+def test_time_that_was_used_up_before_is_not_the_deployments_fault(waited: float, counted: int) -> None:
+    """A call waits in the queue for most of its total time, and then its deployment has none left."""
+    state, slow = State(), Slow(30)
+    queues = Queues()
+    queues.policy = QueuePolicy(5, 60.0)
+    state.queues = queues
+    state.limit(1, None, None)
+    made = [deployment("a", "m", state=state)]
+    router = Router(Deployments(made), slow, RetryPolicy(0), None, Routing(total_seconds=0.4))  # type: ignore[arg-type]
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        if waited:
+            held = state.begin(loop.time())
+            loop.call_later(waited, state.ended, held)
+        with pytest.raises(e.Timeout):
+            await router.send(Ask("chat", "m", {}), router.deployments.group("m"))
+
+    asyncio.run(main())
+    assert (slow.asked, state.failed, state.inflight) == (1, counted, 0)
+    assert state.failures == ({"TimeoutError": 1} if counted else {})
+
+
+def test_what_failed_attempts_and_pauses_took_is_known() -> None:
+    class Late:
+        """Hosts by name: seconds, and whether they answer then."""
+
+        async def send(self, call: Any) -> Any:
+            await asyncio.sleep(0.2)
+            if call.target.model in ("a", "b"):
+                raise e.ServiceUnavailableError("no", call.target.provider, call.target.model)
+            return "yes"
+
+    def lost(groups: dict[str, str], retries: int, **settings: Any) -> float:
+        made = [deployment(host, group, order=n) for n, (host, group) in enumerate(groups.items())]
+        router = Router(Deployments(made), Late(), RetryPolicy(retries), None, **settings)  # type: ignore[arg-type]
+        return asyncio.run(router.send(Ask("chat", "m", {}), router.deployments.group("m"))).lost
+
+    assert lost({"c": "m"}, 0) == lost({"c": "m", "d": "m"}, 0) == 0
+    assert 0.35 < lost({"a": "m", "b": "m", "c": "m"}, 2) < 5
+    fallbacks = Fallbacks(general={"m": ("other",)})
+    assert 0.15 < lost({"a": "m", "c": "other"}, 0, fallbacks=fallbacks) < 5
+    assert 0.55 < lost({"a": "m", "b": "other", "c": "other"}, 1, fallbacks=fallbacks) < 9
+
+
+@pytest.mark.parametrize(("total", "least", "most"), [(None, 20.0, 120.0), (2.0, 0.05, 2.0)])
+def test_many_retries_of_a_tiny_timeout_take_long_unless_there_is_a_total(
+    total: float | None, least: float, most: float
+) -> None:
+    """A gateway bounds how many they are, by the retry budget, and each pause; all together only `total_timeout`."""
+    slow = Slow(0.05)
+
+    async def main() -> tuple[float, float]:
+        clock = asyncio.get_running_loop().time
+        routing = Routing(total_seconds=total)
+        router = Router(Deployments([deployment("a", "m")]), slow, RetryPolicy(10), None, routing, clock=clock)  # type: ignore[arg-type]
+        began = clock()
+        with pytest.raises((e.ServiceUnavailableError, e.Timeout)) as caught:
+            await router.send(Ask("chat", "m", {}), router.deployments.group("m"))
+        assert caught.value.num_retries == slow.asked - 1
+        return began, clock()
+
+    began, ended = virtual_time.run(main())
+    assert least <= ended - began <= most
+    assert slow.asked == 11 if total is None else slow.asked < 6
 
 
 def test_a_program_is_tried_again_as_often_as_it_says_and_a_gateway_within_its_budget() -> None:

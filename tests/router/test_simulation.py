@@ -152,3 +152,6 @@ def test_the_page_shows_every_strategy_and_day(tmp_path: Any) -> None:
     assert all(after.count(f"| {name} |") >= 4 for name in BY_NAME)
     assert all(after.partition(page.BEGIN)[2].count(name) >= 5 for name in NAMES)
     assert (tmp_path / "images" / "simulated-p99.svg").read_text().count("<rect") > len(NAMES)
+    failures = (tmp_path / "images" / "simulated-failures.svg").read_text()
+    assert failures.count(">100 %<") >= len(NAMES) and "e+" not in failures
+    assert "nobody was served" not in failures and ">none<" in failures

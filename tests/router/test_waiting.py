@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from litellm.router.health import Health, State
-from litellm.router.queue import WaitedTooLong
-from litellm.router.waiting import QueuePolicy, Queues
+from litellm.router.queue import QueueFull, QueuePolicy, WaitedTooLong
+from litellm.router.waiting import Queues
 from support import virtual_time
 
 POLICY = QueuePolicy(10, 30.0)
@@ -31,8 +31,10 @@ def taking(states: tuple[State, ...]) -> State | None:
     return chosen
 
 
-async def slot(queues: Queues, states: tuple[State, ...], deadline: float | None = None) -> State | None:
-    return await queues.slot(states, lambda: taking(states), "", 0, deadline)
+async def slot(
+    queues: Queues, states: tuple[State, ...], deadline: float | None = None, tenant: str = ""
+) -> State | None:
+    return await queues.slot(states, lambda: taking(states), State.ended, tenant, 0, deadline)
 
 
 def test_those_who_can_use_different_deployments_do_not_hold_each_other_up() -> None:
@@ -53,6 +55,87 @@ def test_those_who_can_use_different_deployments_do_not_hold_each_other_up() -> 
         right.ended()
         assert await either is right
         assert not len(queues)
+
+    asyncio.run(main())
+
+
+def test_a_slot_that_several_lines_can_use_goes_to_whoever_has_waited_longest() -> None:
+    """Callers of three lines, which share one deployment, come one after the other."""
+
+    async def main() -> list[int]:
+        queues, (left, shared, right) = group(1, 1, 1)
+        lines = ((shared,), (left, shared), (shared, right))
+        for state in (left, shared, right):
+            assert await slot(queues, (state,)) is state
+        served: list[int] = []
+
+        async def call(number: int) -> None:
+            assert await slot(queues, lines[number % 3], tenant=f"tenant {number}") is shared
+            served.append(number)
+
+        calls: list[asyncio.Future[None]] = []
+        for number in range(9):
+            calls.append(asyncio.ensure_future(call(number)))
+            await asyncio.sleep(0)
+        for _ in range(9):
+            shared.ended()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.gather(*calls)
+        return served
+
+    assert asyncio.run(main()) == list(range(9))
+
+
+def test_who_comes_anew_does_not_take_what_has_just_become_free_for_another_line() -> None:
+    async def main() -> None:
+        queues, (left, right) = group(1, 1)
+        for state in (left, right):
+            assert await slot(queues, (state,)) is state
+        waits = asyncio.ensure_future(slot(queues, (left, right)))
+        await asyncio.sleep(0)
+        left.ended()
+        new = asyncio.ensure_future(slot(queues, (left,)))
+        await asyncio.sleep(0)
+        assert await waits is left and not new.done()
+        left.ended()
+        assert await new is left
+
+    asyncio.run(main())
+
+
+def test_a_slot_on_its_way_to_one_who_hangs_up_goes_to_the_next() -> None:
+    async def main() -> None:
+        queues, (state,) = group(1)
+        assert await slot(queues, (state,)) is state
+        gone, stays = [asyncio.ensure_future(slot(queues, (state,))) for _ in range(2)]
+        await asyncio.sleep(0)
+        state.ended()
+        gone.cancel()
+        assert await stays is state
+        assert (gone.cancelled(), state.inflight, len(queues)) == (True, 1, 0)
+
+    asyncio.run(main())
+
+
+def test_another_size_holds_at_once() -> None:
+    async def main() -> None:
+        queues, (left, right) = group(1, 1)
+        for state in (left, right):
+            assert await slot(queues, (state,)) is state
+        queues.policy = QueuePolicy(1, 30.0, 1)
+        waiting = [asyncio.ensure_future(slot(queues, (state,))) for state in (left, right)]
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFull):
+            await slot(queues, (left,))
+        queues.policy = QueuePolicy(2, 30.0, 2)
+        waiting.append(asyncio.ensure_future(slot(queues, (left,))))
+        await asyncio.sleep(0)
+        assert len(queues) == 3
+        for one in waiting:
+            one.cancel()
+        await asyncio.wait(waiting)
+        assert len(queues) == 0
 
     asyncio.run(main())
 

@@ -14,6 +14,7 @@ from litellm.router.fallbacks import Fallbacks
 from litellm.router.health import Health, failed
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt
 from litellm.router.strategies import Strategy
+from litellm.router.total import OutOfTime
 from litellm.types.calls import Target
 from simulation.figures import Figures
 from simulation.scenarios import Request, Scenario
@@ -113,23 +114,26 @@ class Calling:
     def attempt(self, deployment: Deployment) -> None:
         world, state = self.worker.world, deployment.state
         assert state is not None
-        state.begin(world.now)
+        probe = state.begin(world.now)
         upstream = world.by_name[deployment.id]
         seconds, error = upstream.take(world.now - world.start, self.request.size)
         if seconds > self.until - world.now:
-            seconds, error = self.until - world.now, e.Timeout("The call's total time is over")
-        world.later(seconds, self.attempted, deployment, upstream, world.now, error)
+            seconds = self.until - world.now
+            error = OutOfTime(deployment.target, seconds < TOTAL_SECONDS / 2)
+        world.later(seconds, self.attempted, deployment, upstream, world.now, probe, error)
 
-    def attempted(self, deployment: Deployment, upstream: Upstream, began: float, error: e.LiteLLMError | None) -> None:
+    def attempted(
+        self, deployment: Deployment, upstream: Upstream, began: float, probe: int, error: e.LiteLLMError | None
+    ) -> None:
         worker, state = self.worker, deployment.state
         assert state is not None
         now = worker.world.now
         upstream.leave()
         if error is None:
             state.answered(now, now - began)
-        else:
+        elif not (isinstance(error, OutOfTime) and error.late):
             failed(state, error, now, worker.routing.cooldowns, len(self.group) == 1, pattern=False)
-        state.ended()
+        state.ended(probe)
         if error is None:
             state.used(int(TOKENS * self.request.size))
             self.served = deployment.id

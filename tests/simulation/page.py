@@ -1,7 +1,7 @@
 """The figures as Markdown tables and as bars."""
 
 from collections.abc import Callable, Mapping
-from math import log10
+from math import ceil, floor, log10
 from pathlib import Path
 
 from simulation.figures import Figures, ranking
@@ -47,8 +47,8 @@ def write(days: Days, docs: Path) -> None:
     p99 = {day: {name: f.p99 for name, f in row.items()} for day, row in days.items()}
     lost = {day: {name: (1 - f.success) or None for name, f in row.items()} for day, row in days.items()}
     images = docs / "images"
-    (images / "simulated-p99.svg").write_text(bars("p99 of the added latency, logarithmic", p99, _seconds))
-    (images / "simulated-failures.svg").write_text(bars("Requests that failed, logarithmic", lost, _share))
+    (images / "simulated-p99.svg").write_text(bars("p99 of the added latency", p99, _seconds, "nobody was served"))
+    (images / "simulated-failures.svg").write_text(bars("Requests that failed", lost, _share, "none"))
 
 
 def _seconds(value: float) -> str:
@@ -56,39 +56,56 @@ def _seconds(value: float) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{value * 100:.2g} %"
+    return f"{value * 100:.0f} %" if value >= 0.1 else f"{value * 100:.2g} %"
 
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 """Tol's bright scheme, which the colour-blind can tell apart."""
-BAR, GAP, LEFT, WIDTH, TOP = 13, 14, 170, 520, 50
+BAR, GAP, LEFT, WIDTH, TOP = 13, 14, 150, 560, 64
+LETTER = 5.5
+"""What one takes at most in a line of 9.5, on average."""
 
 
-def bars(title: str, rows: Mapping[str, Mapping[str, float | None]], show: Callable[[float], str]) -> str:
-    """Horizontal bars, a block for each row; None is no bar. The shortest bar of the chart still shows."""
+def bars(title: str, rows: Mapping[str, Mapping[str, float | None]], show: Callable[[float], str], nothing: str) -> str:
+    """Horizontal bars on a logarithmic scale, which begins below the least value; a block for each row. Where there is
+    no value stands `nothing`: once for a row that has none at all."""
     values = [value for row in rows.values() for value in row.values() if value]
-    low, high = log10(min(values)) - 0.3, log10(max(values))
+    low, high = ceil(log10(min(values))) - 1, log10(max(values))
+
+    def across(value: float) -> float:
+        return LEFT + WIDTH * (log10(value) - low) / (high - low)
+
     names = list(next(iter(rows.values())))
-    block = BAR * len(names) + GAP
-    height = TOP + block * len(rows)
+    blocks = {row: BAR * (len(names) if any(figures.values()) else 2) for row, figures in rows.items()}
+    height = TOP + sum(blocks.values()) + GAP * len(rows)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 90} {height}" font-size="11" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 70} {height}" font-size="9.5" '
         'font-family="sans-serif">',
         f'<rect width="100%" height="100%" fill="white"/><text x="8" y="16" font-size="13">{title}</text>',
     ]
-    for number, name in enumerate(names):
-        x = 8 + number * 128
-        out.append(f'<rect x="{x}" y="26" width="10" height="10" fill="{COLOURS[number]}"/>')
-        out.append(f'<text x="{x + 13}" y="35" font-size="9.5">{name}</text>')
-    for place, (row, figures) in enumerate(rows.items()):
-        y = TOP + place * block
-        out.append(f'<text x="{LEFT - 8}" y="{y + block / 2}" text-anchor="end">{row}</text>')
+    x = 8.0
+    for name, colour in zip(names, COLOURS, strict=True):
+        out.append(f'<rect x="{x:.0f}" y="26" width="10" height="10" fill="{colour}"/>')
+        out.append(f'<text x="{x + 13:.0f}" y="35">{name}</text>')
+        x += 31 + LETTER * len(name)
+    for decade in range(low, floor(high) + 1):
+        x = across(10.0**decade)
+        out.append(f'<text x="{x:.0f}" y="{TOP - 8}" text-anchor="middle" fill="#666">{show(10.0**decade)}</text>')
+        out.append(f'<path d="M{x:.1f} {TOP - 4}V{height - GAP + 4}" stroke="#ccc"/>')
+    y = TOP
+    for row, figures in rows.items():
+        begin, middle = y, y + blocks[row] / 2 + 3
+        y += blocks[row] + GAP
+        out.append(f'<text x="{LEFT - 8}" y="{middle:.0f}" text-anchor="end" font-size="11">{row}</text>')
+        if not any(figures.values()):
+            out.append(f'<text x="{LEFT + 4}" y="{middle:.0f}" fill="#666">{nothing}</text>')
+            continue
         for number, value in enumerate(figures.values()):
-            top = y + number * BAR
+            top = begin + number * BAR
             if value:
-                wide = WIDTH * (log10(value) - low) / (high - low)
-                out.append(f'<rect x="{LEFT}" y="{top}" width="{wide:.0f}" height="11" fill="{COLOURS[number]}"/>')
-                out.append(f'<text x="{LEFT + wide + 4:.0f}" y="{top + 9}" font-size="9.5">{show(value)}</text>')
+                wide = across(value) - LEFT
+                out.append(f'<rect x="{LEFT}" y="{top}" width="{wide:.1f}" height="11" fill="{COLOURS[number]}"/>')
+                out.append(f'<text x="{LEFT + wide + 4:.0f}" y="{top + 9}">{show(value)}</text>')
             else:
-                out.append(f'<text x="{LEFT + 4}" y="{top + 9}" font-size="9.5">-</text>')
+                out.append(f'<text x="{LEFT + 4}" y="{top + 9}" fill="#666">{nothing}</text>')
     return "\n".join([*out, "</svg>\n"])

@@ -10,7 +10,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,7 @@ from litellm.proxy.exchange import Exchange
 from litellm.proxy.guard import Guard
 from litellm.proxy.inference import Route, Streaming, serve
 from litellm.proxy.keys.identity import Identity
+from litellm.proxy.lasting import Lasting
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.routes import PUBLIC, inference
 from litellm.proxy.server import StartError, Worker
@@ -40,17 +41,13 @@ from litellm.transport.choice import transport_for
 if TYPE_CHECKING:  # loaded once there is a store
     from litellm.kv.redis import Redis
     from litellm.proxy.books import Books
-    from litellm.proxy.cached import Cache
     from litellm.proxy.checking import Checks
-    from litellm.proxy.idempotency import Once
     from litellm.proxy.lease import Lease
-    from litellm.router.affinity import Affinity
     from litellm.router.rests import Rests
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
 BEAT_SECONDS: Final = 0.5  # how often the loop's lag is measured, and of how many times the largest is shown
 BEATS: Final = 10
-HUNG_UP: Final = 499  # how a caller who hung up is counted; nginx's number
 
 _log = logging.getLogger("litellm.proxy")
 
@@ -71,11 +68,7 @@ class Gateway:
         self.warm = self._admin.warm
         self._stock = EMPTY
         self._reported: tuple[LeftOut, ...] = ()
-        self._affinity: Affinity | None = None
-        self._cache: Cache | None = None
-        self._replaced: list[Cache | Once] = []  # requests in flight may still ask them
-        self._once: Once | None = None
-        self._once_for: object = None  # the settings it was made by
+        self._lasting = Lasting(worker, self.metrics)
         self.snapshot: Snapshot = self._whole(build(source.load(), self.engine, os.environ))
         self.guard = Guard(self.snapshot.config.general_settings.trusted_proxies)
         self.books: Books | None = None
@@ -145,50 +138,9 @@ class Gateway:
 
     def _whole(self, snapshot: Snapshot) -> Snapshot:
         """With what outlives a reload. Nothing of that is touched before all that may fail is done."""
-        snapshot = replace(self._sticking(self._with_cache(snapshot)), once=self._one_call)
+        snapshot = self._lasting.completed(snapshot)
         routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health)
         return snapshot
-
-    def _sticking(self, snapshot: Snapshot) -> Snapshot:
-        """With what keeps calls together on one deployment, if the config wants that. Its memory outlives a reload."""
-        given = snapshot.config.router_settings
-        if not given.optional_pre_call_checks:
-            return snapshot
-        from litellm.proxy.sticking import CHECKS, Sticking
-        from litellm.router.affinity import Affinity
-
-        self._affinity = self._affinity or Affinity()
-        checks = CHECKS.intersection(given.optional_pre_call_checks)
-        sticking = Sticking(self._affinity, checks, given.deployment_affinity_ttl_seconds)
-        return replace(snapshot, sticking=sticking if checks else None)
-
-    def _with_cache(self, snapshot: Snapshot) -> Snapshot:
-        """The cache that is there, or another if its settings have changed. Without one its code is not loaded."""
-        settings = snapshot.config.litellm_settings
-        if not settings.cache:
-            return snapshot
-        from litellm.proxy import cached
-        from litellm.proxy.config.cache_params import CacheParams
-
-        wanted = settings.cache_params or CacheParams()
-        if self._cache is None or self._cache.settings != wanted:
-            if self._cache is not None:
-                self._replaced.append(self._cache)
-            self._cache = cached.make(wanted, self.metrics)
-        return replace(snapshot, cache=self._cache)
-
-    def _one_call(self) -> "Once | None":
-        """What knows calls by their Idempotency-Key. Nothing of it is loaded before a request has one."""
-        config = self.snapshot.config
-        general, settings = config.general_settings, config.litellm_settings
-        wanted = general.idempotency_ttl, settings.cache, settings.cache_params
-        if self._once_for != wanted:
-            from litellm.proxy import idempotency
-
-            if self._once is not None:
-                self._replaced.append(self._once)
-            self._once, self._once_for = idempotency.make(general, settings, self.worker), wanted
-        return self._once
 
     def report(self) -> None:
         """Say once which deployments are not served."""
@@ -270,9 +222,7 @@ class Gateway:
         if self.books is not None:
             await self.books.aclose()
         await self.engine.aclose()
-        for kept in (*self._replaced, self._cache, self._once):
-            if kept is not None:
-                await kept.aclose()
+        await self._lasting.aclose()
         self.metrics.close()
 
     async def handle(self, exchange: Exchange) -> None:
@@ -291,7 +241,7 @@ class Gateway:
             else:
                 await self._other(exchange, route)
         except (asyncio.CancelledError, CallerGone):
-            exchange.status = exchange.status or HUNG_UP
+            exchange.status = exchange.status or errors.HUNG_UP
             if exchange.charge is not None:
                 exchange.charge.abandoned()
             raise
@@ -305,8 +255,8 @@ class Gateway:
                 await exchange.recording.ended(exchange.model)
             seconds = perf_counter() - exchange.started
             self.metrics.ended(
-                _label(exchange.path), exchange.model, exchange.status, seconds, exchange.upstream_seconds,
-                exchange.overhead_seconds,
+                _label(exchange.path), exchange.model, exchange.broke or exchange.status, seconds,
+                exchange.upstream_seconds, exchange.overhead_seconds,
             )  # fmt: skip
             if exchange.trace is not None:
                 explaining.log(exchange)
@@ -387,6 +337,7 @@ async def _opened(gateway: Gateway) -> "Books":
 def _refuse(exchange: Exchange, error: Exception) -> None:
     """An exception as the answer; after the status line only the connection's end can say that it failed."""
     if exchange.status:
+        exchange.broke = errors.status_of(error)
         raise error
     _log.debug("call %s: %s", exchange.call_id, error)
     if exchange.charge is not None:

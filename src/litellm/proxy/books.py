@@ -106,7 +106,12 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
     meter = Meter(limiter, keeper, mover, ledger, keys, now, strict=general.budget_enforcement == "strict")
     await mover.begin()
     if isinstance(limiter, RedisLimiter):
-        limiter.moved = mover.move
+
+        async def moved() -> None:
+            await keeper.inserted()
+            await mover.move()
+
+        limiter.moved = moved
         await limiter.begin()
     prompts = Prompts(ledger)
     retention = general.maximum_spend_logs_retention_period

@@ -67,6 +67,10 @@ class Cache:
             return router  # an address or a key of the caller's own: another answerer
         return self.around(router, exchange, self._scope(identity), said)
 
+    def embedders(self, router: Router, ask: Ask) -> Group:
+        """Who is asked, beside whoever answers, and billed."""
+        return ()
+
     def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> "CachedRouter":
         return CachedRouter(self, router, exchange, scope, said)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from litellm import exceptions as e
 from litellm.catalog import cost
 from litellm.proxy import prices
-from litellm.proxy.errors import said
+from litellm.proxy.errors import DISCONNECTED, said
 from litellm.proxy.limits.base import Standing, Ticket
 from litellm.router.deployments import Deployment
 from litellm.types.accounts import ATTEMPT, Nano, SpendRow, UsageSource
@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # which makes charges
 
 MOST: Final = 2**53
 """Nano-dollars, or tokens, of one call (9 million dollars): so that sums of them, too, stay within 64 bits."""
-HUNG_UP: Final = "499 ClientDisconnected"
 OVERTAKEN: Final = "499 Overtaken"
 """An attempt that was cancelled because another was quicker."""
 
@@ -163,7 +162,7 @@ class Charge:
             setattr(self.row, name, getattr(told, name))
         return self._close("failure", failure, told.usage_source)
 
-    def abandoned(self, failure: str = HUNG_UP) -> Settling:
+    def abandoned(self, failure: str = DISCONNECTED) -> Settling:
         """The call ends before there is an answer, by its caller's will: whoever is at it has read the prompt."""
         asked = self._asked
         if self.waiting or asked == []:

@@ -16,8 +16,8 @@ from litellm import exceptions as e
 from litellm.catalog import models, prefixes
 from litellm.engine.streams import EventStream
 from litellm.engine.tapped import Tapped
-from litellm.proxy.charge import HUNG_UP, TIMED_OUT, Charge
-from litellm.proxy.errors import said
+from litellm.proxy.charge import TIMED_OUT, Charge
+from litellm.proxy.errors import DISCONNECTED, said
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.seam import Beginning, Seam, added, beginning, continuable, marked, prefixed
 from litellm.proxy.splice import Splicer
@@ -246,7 +246,7 @@ class Continued(Tapped):
         self._closed = True
         if self._opening is not None and self._waiting:
             self._opening.cancel()
-            self._returns(HUNG_UP)
+            self._returns(DISCONNECTED)
         self._let_go()
 
     def _let_go(self) -> None:

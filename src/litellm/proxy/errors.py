@@ -29,6 +29,9 @@ class ProxyError(e.LiteLLMError, prefix=False):
         self.param = param
 
 
+HUNG_UP: Final = 499
+"""How a call is counted whose caller hung up before the answer (nginx's number); and as the books have it."""
+DISCONNECTED: Final = f"{HUNG_UP} ClientDisconnected"
 INTERNAL: Final = "Internal server error. The gateway's log has the details under x-litellm-call-id."
 
 # Types that LiteLLM's clients know; an upstream's own type is passed on where it sent one.

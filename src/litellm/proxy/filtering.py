@@ -64,6 +64,7 @@ class FilteredRelay:
             error = refusal(raised)
             if isinstance(error, e.LiteLLMError):
                 self._stream.broke(error)
+            self._exchange.broke = errors.status_of(error)
             await self._last(errors.said(error))
             await self._write(b"data: %b\n\n" % errors.encoded(error))
         else:

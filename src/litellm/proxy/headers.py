@@ -103,7 +103,7 @@ def of_call(
     """
     call_id = exchange.call_id.encode()
     total = now - exchange.started
-    exchange.overhead_seconds = overhead = max(0.0, total - exchange.upstream_seconds)
+    exchange.overhead_seconds = overhead = max(0.0, total - exchange.upstream_seconds - served.lost)
     return _CALL % (
         kind, call_id, call_id, served.retries, served.fallbacks, total * 1000, overhead * 1000, costs,
         of_deployment(served.deployment), upstream(raw)

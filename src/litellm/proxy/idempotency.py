@@ -17,9 +17,10 @@ import orjson
 from litellm.caching.base import Store, Unreachable
 from litellm.caching.disk import DiskStore
 from litellm.caching.memory import MemoryStore
-from litellm.proxy.config.schema import GeneralSettings, LitellmSettings
+from litellm.proxy.config.general_settings import GeneralSettings
+from litellm.proxy.config.litellm_settings import LitellmSettings
 from litellm.proxy.connection import CallerGone
-from litellm.proxy.errors import ProxyError
+from litellm.proxy.errors import HUNG_UP, ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.server import Worker
@@ -32,7 +33,6 @@ MAX_NAME: Final = 255
 MAX_ANSWER: Final = 16 * 1024 * 1024
 MAX_ENTRIES: Final = 100_000
 MAX_BYTES: Final = 128 * 1024 * 1024
-HUNG_UP: Final = 499
 
 BEAT_SECONDS: Final = 2.0
 MARK_SECONDS: Final = 10.0

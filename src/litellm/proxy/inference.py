@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -17,6 +17,7 @@ from litellm.engine.streams import EventStream
 from litellm.proxy import body, errors, explaining, headers, prices
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.destination import destination
+from litellm.proxy.errors import DISCONNECTED
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.metrics import Metrics
@@ -83,9 +84,11 @@ async def serve(
     if books is not None:
         reach = router.reachable(group, ask.fallbacks)
         continues = continuing is not None and continuing.takes(ask, group)
-        exchange.charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach, continues)
+        embedders = () if snapshot.cache is None else snapshot.cache.embedders(router, ask)
+        charge = await books.meter.admit(identity, ask, group, wanted, len(raw), reach, continues, embedders)
+        exchange.charge = charge
         if snapshot.keeps_prompts:
-            exchange.kept = books.upkeep.prompts.begin(exchange.charge.row, ask)
+            exchange.kept = books.upkeep.prompts.begin(charge.row, ask)
     if snapshot.cache is not None:
         router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:
@@ -177,7 +180,7 @@ async def _stream(
         except BaseException as error:  # nobody else has the stream yet
             stream.close()
             if last is not None:
-                last(errors.said(error) if isinstance(error, Exception) else CUT_OFF)
+                last(errors.said(error) if isinstance(error, Exception) else DISCONNECTED)
             raise
     if exchange.trace is not None:
         lines += explaining.line(exchange)
@@ -187,7 +190,7 @@ async def _stream(
         await relay(exchange, stream, splicer, silence, last).run(fields)
     finally:
         if last is not None:
-            last(CUT_OFF)
+            last(DISCONNECTED)
         if exchange.kept is not None:
             exchange.kept.ended()
         if told.usage and not exchange.cache_hit:
@@ -200,9 +203,6 @@ def _filtered(passage: "Passage") -> "Callable[..., FilteredRelay]":
     from litellm.proxy.filtering import FilteredRelay
 
     return partial(FilteredRelay, passage)
-
-
-CUT_OFF: Final = "499 ClientDisconnected"
 
 
 def _bill(

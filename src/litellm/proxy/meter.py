@@ -64,17 +64,21 @@ class Meter:
         size: int,
         reach: Sequence[Deployment] | None = None,
         continues: bool = False,
+        embedders: Sequence[Deployment] = (),
     ) -> Charge:
         """`size` is the body's, in bytes; `reach` is the group and whatever may answer in its place, or go on with an
-        answer that breaks off if the call `continues` then.
+        answer that breaks off if the call `continues` then. `embedders`: one embeds its question for the cache.
 
         Raises ProxyError 429 (a limit), 400 (no bound for strict budgets), 503.
         """
         name = group[0].model_name
-        scopes = self._scopes(identity, name, ask.model, wanted)
+        own, named = self._scopes(identity, name, ask.model, wanted)
+        scopes = [*own, *named] if named else own
+        counted = [*own, *(scope for scope in named if scope.limits)] if named else own
         prompt, answer = size // BYTES_PER_TOKEN, self._answer(ask, name)
         if self._strict:
             worst: Nano | None = _strict_estimate(ask, reach or group, size, continues) * _at_once(reach or group)
+            worst += _reading(ask, embedders, size) * _at_once(embedders)
         else:
             worst = _estimate(group, prompt, answer)
         nano = bounded(worst)
@@ -103,7 +107,7 @@ class Meter:
             charged=tuple([(scope.id, scope.period) for scope in scopes]),
         )
         _expect(row, group)
-        ticket = await self._reserve(ask.call_id, scopes, prompt + answer, nano or 0)
+        ticket = await self._reserve(ask.call_id, counted, prompt + answer, nano or 0)
         try:
             self._keeper.intent(row)
         except JournalFull as error:
@@ -131,15 +135,16 @@ class Meter:
             self._answers[row.model_group] = before + _RECENT * (row.completion_tokens - before)
         return settling
 
-    def _scopes(self, identity: Identity, group: str, model: str, wanted: Wanted) -> list[Scope]:
-        scopes = [*identity.scopes, *identity.by_model.get(group, ())]
+    def _scopes(self, identity: Identity, group: str, model: str, wanted: Wanted) -> tuple[list[Scope], list[Scope]]:
+        """Those of the key, and those that the call names: of the latter there may be any number."""
+        named: list[Scope] = []
         if wanted.end_user:
             scope, row = self._keys.end_user(wanted.end_user)
             if row is not None and row.blocked:
                 raise ProxyError(400, f"User {wanted.end_user} is blocked", param="user")
-            scopes.append(scope)
-        scopes += [self._keys.tag(tag, model) for tag in dict.fromkeys(wanted.tags)]
-        return scopes
+            named.append(scope)
+        named += [self._keys.tag(tag, model) for tag in dict.fromkeys(wanted.tags)]
+        return [*identity.scopes, *identity.by_model.get(group, ())], named
 
     async def _reserve(self, call_id: str, scopes: Sequence[Scope], tokens: int, nano: Nano) -> Ticket:
         try:
@@ -250,8 +255,7 @@ def _strict_estimate(ask: Ask, group: Sequence[Deployment], size: int, continues
 
     If another deployment goes on with it that costs as much again, and the first's answer is read as well.
     """
-    messages = as_list(ask.params.get("messages")) or ()
-    prompt = size + BYTES_PER_MESSAGE * len(messages)
+    prompt = _longest(ask, size)
     worst = longest = reading = 0
     for deployment in group:
         if deployment.rates is None:
@@ -263,13 +267,29 @@ def _strict_estimate(ask: Ask, group: Sequence[Deployment], size: int, continues
                 "With strict budgets a call's cost needs a bound: say max_tokens",
                 param="max_tokens",
             )
-        values = deployment.rates.values
-        dearest = [max((rate for name, rate in values.items() if name.startswith(kind)), default=0)
-                   for kind in ("input_cost_per_", "output_cost_per_")]  # fmt: skip
-        dearest[0] = max(dearest[0], *(values.get(name, 0) for name in _WRITTEN))
-        worst = max(worst, -(-(prompt * dearest[0] + most * _choices(ask) * dearest[1]) // 1000))
-        longest, reading = max(longest, most), max(reading, dearest[0])
+        asked, said = _dearest(deployment.rates)
+        worst = max(worst, -(-(prompt * asked + most * _choices(ask) * said) // 1000))
+        longest, reading = max(longest, most), max(reading, asked)
     return worst * 2 - (-longest * reading // 1000) if continues else worst
+
+
+def _reading(ask: Ask, group: Sequence[Deployment], size: int) -> Nano:
+    """The most that it can cost to have the body read by one of these."""
+    rates = [_dearest(deployment.rates)[0] for deployment in group if deployment.rates is not None]
+    return -(-_longest(ask, size) * max(rates, default=0) // 1000)
+
+
+def _longest(ask: Ask, size: int) -> int:
+    """No prompt of so many bytes has more tokens."""
+    return size + BYTES_PER_MESSAGE * len(as_list(ask.params.get("messages")) or ())
+
+
+def _dearest(rates: cost.Rates) -> tuple[int, int]:
+    """The highest of the prompt's, and of the answer's."""
+    values = rates.values
+    asked, said = (max((rate for name, rate in values.items() if name.startswith(kind)), default=0)
+                   for kind in ("input_cost_per_", "output_cost_per_"))  # fmt: skip
+    return max(asked, *(values.get(name, 0) for name in _WRITTEN)), said
 
 
 def _at_once(group: Sequence[Deployment]) -> int:

@@ -127,7 +127,7 @@ class Metrics:
     def ended(
         self, route: str, model: str, status: int, seconds: float, upstream_seconds: float, overhead_seconds: float
     ) -> None:
-        """One request is over; `status` is what the caller got (499: it hung up before).
+        """One request is over; `status` is what the caller got (499: it hung up before), or what it broke off with.
 
         The last two are of calls whose provider has answered, up to the status line; 0 for all others.
         """

@@ -7,7 +7,7 @@ from typing import Final
 
 from litellm.kv.address import PORT, Address, parse
 from litellm.proxy.config.load import Config
-from litellm.proxy.config.schema import ModelEntry
+from litellm.proxy.config.model_list import ModelEntry
 from litellm.proxy.keys.access import Groups
 
 FILE: Final = "litellm.db"

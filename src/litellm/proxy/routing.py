@@ -8,14 +8,14 @@ from typing import Final
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.model_groups import GroupSettings, PhaseTimeouts
-from litellm.proxy.config.schema import ModelEntry
+from litellm.proxy.config.model_list import ModelEntry
 from litellm.router import rules
 from litellm.router.deployments import Deployment
 from litellm.router.fallbacks import Fallbacks, Table
 from litellm.router.health import Cooldowns, Health, State
 from litellm.router.hedge import HedgePolicy
 from litellm.router.plan import RetryPolicy, Routing
-from litellm.router.waiting import QueuePolicy
+from litellm.router.queue import QueuePolicy
 from litellm.types.http import Timeouts
 
 

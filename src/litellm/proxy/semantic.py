@@ -18,8 +18,9 @@ from litellm.engine.engine import Reply
 from litellm.engine.streams import EventStream
 from litellm.proxy import headers, prices, regions
 from litellm.proxy.cached import Cache, CachedRouter, Group
-from litellm.proxy.charge import HUNG_UP, TIMED_OUT
+from litellm.proxy.charge import TIMED_OUT
 from litellm.proxy.config.cache_params import CacheParams
+from litellm.proxy.errors import DISCONNECTED
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.metrics import Metrics
 from litellm.router.deployments import Deployment
@@ -34,6 +35,9 @@ class SemanticCache(Cache):
     def around(self, router: Router, exchange: Exchange, scope: str, said: Controls) -> CachedRouter:
         return SemanticRouter(self, router, exchange, scope, said)
 
+    def embedders(self, router: Router, ask: Ask) -> Group:
+        return router.deployments.group(self.likeness.model) if ask.op == "chat" else ()
+
     async def embed(self, router: Router, exchange: Exchange, text: str) -> Json | None:
         """For the call's account and in its regions; without fallbacks, which would be other models."""
         model = self.likeness.model
@@ -46,7 +50,7 @@ class SemanticCache(Cache):
             served = await router.send(Ask("embedding", model, {"input": text}, fallbacks=()), group, 0)
         except (asyncio.CancelledError, e.Timeout):  # nobody has got it, and it may be billed all the same
             if exchange.charge is not None:  # by the group's first, if it has several
-                exchange.charge.embedded(group[0], None, None, HUNG_UP if exchange.gone else TIMED_OUT)
+                exchange.charge.embedded(group[0], None, None, DISCONNECTED if exchange.gone else TIMED_OUT)
             raise
         self._used(served, group, exchange)
         return served.result.wire

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from pydantic import ValidationError
 
 from litellm.catalog import params
-from litellm.proxy.config.schema import LitellmParams, ModelEntry
+from litellm.proxy.config.model_list import LitellmParams, ModelEntry
 from litellm.proxy.stock import EMPTY, LeftOut, Stock, problems_of
 from litellm.store.seal import PREFIX, Seal, Unsealable, is_sealed
 from litellm.types.accounts import Credential, Model, Row

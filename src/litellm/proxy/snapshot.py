@@ -17,7 +17,7 @@ from litellm.proxy import prices, routing
 from litellm.proxy.auth import Auth
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
-from litellm.proxy.config.schema import LitellmParams, ModelEntry
+from litellm.proxy.config.model_list import LitellmParams, ModelEntry
 from litellm.proxy.stock import EMPTY, LeftOut, NoCredential, Stock, furnished
 from litellm.router.deployments import Deployment, Deployments, id_of
 from litellm.router.router import Router

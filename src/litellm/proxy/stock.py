@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from litellm.proxy.config.schema import CredentialEntry, LitellmParams, ModelEntry
+from litellm.proxy.config.model_list import CredentialEntry, LitellmParams, ModelEntry
 from litellm.types.calls import Json
 
 

@@ -110,6 +110,7 @@ class Relay:
     def _fail(self, error: e.LiteLLMError) -> None:
         """A failure after the status line is an error event, never a silent end."""
         self._stream.broke(error)
+        self._exchange.broke = errors.status_of(error)
         self._last_comes(errors.said(error))
         self._write(b"data: %b\n\n" % errors.encoded(error))
         self._finish()

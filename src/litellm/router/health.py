@@ -20,7 +20,8 @@ from typing import Any, Final
 from litellm import exceptions as e
 from litellm.router.hedge import HedgePolicy
 from litellm.router.hedging import Hedging
-from litellm.router.waiting import QueuePolicy, Queues
+from litellm.router.queue import QueuePolicy
+from litellm.router.waiting import Queues
 from litellm.router.windows import REQUESTS, TOKENS, Window
 
 LEAST_CALLS: Final = 5
@@ -31,7 +32,6 @@ LONGEST_REST: Final = 60.0
 _AT_ONCE: Final = frozenset({401, 403, 404, 429})
 _UNGUARDED: Final = nullcontext()  # one event loop does one thing at a time
 _SMOOTHING: Final = 0.3  # how much the newest latency counts
-MANY: Final = 1 << 30  # calls that a deployment without limits takes at once
 _DECAY: Final = 30.0  # seconds after which a latency that nothing has confirmed counts half
 _UNKNOWN: Final = 1e6  # seconds: more than any latency that was seen
 
@@ -63,6 +63,7 @@ class State:
         "minute",
         "open_at",
         "parallel",
+        "probes",
         "probing",
         "queues",
         "requests",
@@ -91,7 +92,9 @@ class State:
         self.resting_until = 0.0
         self.strikes = 0
         """Rests in a row without an answer since. More than none, and not resting: half-open."""
-        self.probing = False
+        self.probes = 0  # so many calls have tried it
+        self.probing = 0
+        """The number of the one that does; 0: none does. Only its own end, or an answer, sets that back."""
         self.latency: float | None = None
         """Seconds to an answer, or to a stream's first event: an average that follows a peak at once."""
         self.seen_at = 0.0
@@ -118,12 +121,14 @@ class State:
         self._weigh()
         self._freed()
 
-    def begin(self, now: float) -> None:
+    def begin(self, now: float) -> int:
+        """The call's number if it is the one that tries it after a rest, else 0: for `ended`."""
         self._turn(now)
         self.inflight += 1
         self.requests += 1
-        if self.strikes:
-            self.probing = True
+        probe = 0
+        if self.strikes and not self.probing:
+            probe = self.probing = self.probes = self.probes + 1
         if self.window is not None:
             self.second = int(now)
             self.window.move(self.second)
@@ -133,8 +138,11 @@ class State:
                 self.queues.filled()
         elif self.parallel is not None:
             self._weigh()
+        return probe
 
-    def ended(self) -> None:
+    def ended(self, probe: int = 0) -> None:
+        if probe and probe == self.probing:
+            self.probing = 0
         self.inflight -= 1
         if self.parallel is not None:
             self._weigh()
@@ -147,15 +155,10 @@ class State:
             self.window.correct(self.second, tokens)
             self._weigh()
 
-    def gave_up(self) -> None:
-        """A call that began has ended with neither an answer nor a failure."""
-        self.probing = False
-        self.ended()
-
     def answered(self, now: float, seconds: float) -> None:
         self.streak = 0
         if self.strikes:
-            self.strikes, self.probing = 0, False
+            self.strikes = self.probing = 0
             self._freed()
         if self.latency is None or seconds > self.latency:
             self.latency = seconds
@@ -170,17 +173,9 @@ class State:
             return _UNKNOWN * self.inflight
         return self.latency * _DECAY / (_DECAY + now - self.seen_at) * (self.inflight + 1)
 
-    def free(self, now: float) -> int:
-        """How many more calls it takes now; one at a time while it is tried."""
-        if self.open_at > now:
-            return 0
-        if self.strikes:
-            return 0 if self.probing else 1
-        free = MANY if self.parallel is None else self.parallel - self.inflight
-        if self.window is not None and self.rpm is not None:
-            self.window.move(int(now))
-            free = min(free, ceil(self.rpm) - self.window.requests)
-        return max(1, free)
+    def takes(self, now: float) -> bool:
+        """Whether it takes another call now; one at a time while it is tried."""
+        return self.open_at <= now and not (self.strikes and self.probing)
 
     @property
     def closed(self) -> bool:
@@ -193,7 +188,6 @@ class State:
 
     def rest(self, now: float, seconds: float) -> None:
         self.strikes += 1
-        self.probing = False
         self.resting_until = max(self.resting_until, now + seconds)
         self._weigh()
         if self.tell is not None:
@@ -208,8 +202,8 @@ class State:
     def recovered(self) -> None:
         """It is known to answer: a rest ends."""
         if self.strikes:
-            self.strikes = self.streak = 0
-            self.probing, self.resting_until = False, 0.0
+            self.strikes = self.streak = self.probing = 0
+            self.resting_until = 0.0
             self._weigh()
             self._freed()
             if self.tell is not None:
@@ -218,8 +212,8 @@ class State:
     def forget(self) -> None:
         """All but its limits and the calls in flight."""
         self.resting_until = 0.0
-        self.strikes = self.streak = 0
-        self.probing, self.latency = False, None
+        self.strikes = self.streak = self.probing = 0
+        self.latency = None
         self.requests = self.tokens = self.failed = 0
         self.failures.clear()
         if self.window is not None:
@@ -344,7 +338,6 @@ def failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, al
 
 
 def _failed(state: State, error: e.LiteLLMError, now: float, rules: Cooldowns, alone: bool, pattern: bool) -> None:
-    state.probing = False
     status = error.status_code
     if status == 404 and pattern:
         return

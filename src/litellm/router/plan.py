@@ -29,6 +29,8 @@ _ANOTHER_KEY: Final = frozenset({401, 403})
 class Failure(NamedTuple):
     deployment: Deployment
     error: LiteLLMError
+    began: float = 0.0
+    """When the attempt began."""
 
 
 @dataclass(frozen=True, slots=True)

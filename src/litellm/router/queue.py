@@ -11,24 +11,24 @@ by one (`AGEING`). A turn sets it back. So, whatever arrives meanwhile:
 The lane to go next is the one with the least (time since when it waits + number): that order does not change as time
 goes by, hence a heap. Joining, leaving and a turn take O(log lanes), amortised.
 
-A turn is leave to try, not a slot: deployments are chosen by the router's plan. The contract of both sides:
-
-* `release()` is called whenever a slot of the group becomes free.
-* Whoever comes anew tries at once only while more slots are free than `woken` are on their way to one.
-* Whoever returns from `wait` takes a slot before it awaits anything; if it takes none, it calls `release()`.
+A turn is a slot: whose turn it is takes one in `serve`, by the function that it came with, and has it from then on. If
+that finds none, the turn stays where it is. Of several queues with one `order`, `due` says whose turn comes first.
 
 One queue serves one event loop.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
-from math import ceil
-from typing import Final, NamedTuple
+from itertools import count
+from math import ceil, inf
+from typing import Any, Final, NamedTuple, TypeVar
 
 from litellm import exceptions as e
+
+T = TypeVar("T")
 
 AGEING: Final = 1.0
 """Seconds of waiting that lower a lane's number by one."""
@@ -36,6 +36,20 @@ SMOOTHING: Final = 0.125
 """The weight of the latest gap between two turns in their average."""
 SLACK: Final = 64
 """Empty lanes beyond the number of waiters before they are cleared away."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePolicy:
+    """How many calls may wait, and how long (seconds)."""
+
+    size: int
+    max_wait: float
+    per_tenant: int | None = None
+
+    @property
+    def share(self) -> int:
+        """How many of one tenant: half of all unless it is said, so that no tenant alone keeps the others out."""
+        return ceil(self.size / 2) if self.per_tenant is None else self.per_tenant
 
 
 class QueueFull(e.RateLimitError):
@@ -70,12 +84,16 @@ class _Moment(NamedTuple):
     order: int
 
 
+_NEVER: Final = _Moment(inf, 0)
+
+
 @dataclass(slots=True, eq=False)
 class _Waiter:
     lane: "_Lane"
     since: _Moment
-    turn: asyncio.Future[bool]
-    """True: its turn has come; False: it waited too long."""
+    take: Callable[[], Any]
+    turn: asyncio.Future[Any]
+    """What it has taken; None: it waited too long."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,25 +111,20 @@ class _Lane:
 
 
 class FairQueue:
-    """At most `size` wait, `per_tenant` of any tenant, none longer than `max_wait` seconds. `clock`: seconds,
-    monotonic."""
+    """`policy` may be another at any time: it holds for whoever comes then. `clock`: seconds, monotonic; `order`: what
+    tells moments at the same time apart, for several queues together if their turns are to be compared."""
 
-    __slots__ = ("_clock", "_gap", "_heap", "_lanes", "_last", "_max_wait", "_moments", "_per_tenant", "_size",
-                 "_tenants", "_waiting", "woken")  # fmt: skip
+    __slots__ = ("_clock", "_gap", "_heap", "_lanes", "_last", "_order", "_tenants", "_waiting", "policy")
 
-    def __init__(self, size: int, per_tenant: int, max_wait: float, clock: Callable[[], float]) -> None:
-        self.woken = 0
-        """How many have been woken and have not yet returned from `wait`."""
-        self._size = size
-        self._per_tenant = per_tenant
-        self._max_wait = max_wait
+    def __init__(self, policy: QueuePolicy, clock: Callable[[], float], order: Iterator[int] | None = None) -> None:
+        self.policy = policy
         self._clock = clock
+        self._order = count() if order is None else order
         self._waiting = 0
         self._tenants: dict[str, int] = {}  # how many of each wait
         self._lanes: dict[tuple[str, int], _Lane] = {}
         # Each lane once, under what its `due` was when it was put there; it may have grown since, and is then put back.
         self._heap: list[tuple[_Moment, _Lane]] = []
-        self._moments = 0
         self._last = 0.0  # of the latest turn, or since when anybody waits
         self._gap: float | None = None  # seconds between turns, on average
 
@@ -119,32 +132,60 @@ class FairQueue:
         """How many wait."""
         return self._waiting
 
-    async def wait(self, tenant: str, priority: int = 0, deadline: float | None = None) -> None:
-        """Returns when the caller may try again. `priority`: 0 and up; `deadline`: on the queue's clock.
+    async def wait(
+        self,
+        take: Callable[[], T | None],
+        give_back: Callable[[T], object],
+        tenant: str,
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> T:
+        """What `take` gave when it was the caller's turn. `priority`: 0 and up; `deadline`: on the queue's clock.
 
         Raises QueueFull at once, and WaitedTooLong after the longest wait or at the deadline. If it is cancelled, the
-        place is given up, and a turn that has already come is passed on.
+        place is given up, and what has been taken already is given back.
         """
         now = self._clock()
-        until = now + self._max_wait if deadline is None else min(deadline, now + self._max_wait)
+        until = now + self.policy.max_wait
+        if deadline is not None:
+            until = min(until, deadline)
         if until <= now:
             raise WaitedTooLong(0.0, self._seconds(self._waiting))
         loop = asyncio.get_running_loop()
-        waiter = self._join(tenant, priority, now, loop.create_future())
+        waiter = self._join(tenant, priority, now, take, loop.create_future())
         timer = loop.call_later(until - now, self._overdue, waiter)
         try:
-            in_time = await waiter.turn
+            taken = await waiter.turn
         except BaseException:
-            self._gave_up(waiter)
+            self._gave_up(waiter, give_back)
             raise
         finally:
             timer.cancel()
-        if not in_time:
+        if taken is None:
             raise WaitedTooLong(self._clock() - now, self._seconds(self._waiting))
-        self.woken -= 1
+        return taken
 
-    def release(self) -> bool:
-        """A slot is free: wakes the one whose turn it is. False: nobody waits."""
+    def due(self) -> _Moment:
+        """Of the queues of a group the one to be served first has the least of this."""
+        waiter = self._next()
+        return _NEVER if waiter is None else waiter.lane.due()
+
+    def serve(self) -> bool:
+        """The one whose turn it is takes what there is. False: that is nothing, or nobody waits."""
+        waiter = self._next()
+        taken = None if waiter is None else waiter.take()
+        if waiter is None or taken is None:
+            return False
+        self._leave(waiter)
+        now = self._clock()
+        gap = max(0.0, now - self._last)
+        self._gap = gap if self._gap is None else self._gap + (gap - self._gap) * SMOOTHING
+        self._last = now
+        waiter.lane.served = _Moment(now, next(self._order))
+        waiter.turn.set_result(taken)
+        return True
+
+    def _next(self) -> _Waiter | None:
         while self._heap:
             due, lane = self._heap[0]
             if not lane.waiters:
@@ -154,37 +195,29 @@ class FairQueue:
                 heapreplace(self._heap, (now_due, lane))
             else:
                 waiter = next(iter(lane.waiters))
-                self._leave(waiter)
-                if not waiter.turn.done():  # else it has been cancelled, and does not know yet
-                    self._wake(waiter)
-                    return True
-        return False
+                if not waiter.turn.done():
+                    return waiter
+                self._leave(waiter)  # it has been cancelled, and does not know yet
+        return None
 
-    def _wake(self, waiter: _Waiter) -> None:
-        now = self._clock()
-        gap = max(0.0, now - self._last)
-        self._gap = gap if self._gap is None else self._gap + (gap - self._gap) * SMOOTHING
-        self._last = now
-        waiter.lane.served = self._moment(now)
-        self.woken += 1
-        waiter.turn.set_result(True)
-
-    def _join(self, tenant: str, priority: int, now: float, turn: asyncio.Future[bool]) -> _Waiter:
-        held = self._tenants.get(tenant, 0)
-        if self._waiting >= self._size:
+    def _join(
+        self, tenant: str, priority: int, now: float, take: Callable[[], Any], turn: asyncio.Future[Any]
+    ) -> _Waiter:
+        held, policy = self._tenants.get(tenant, 0), self.policy
+        if self._waiting >= policy.size:
             message = f"Every deployment of this model is busy and {self._waiting} calls are waiting. Try again later."
             raise QueueFull(message, self._seconds(self._waiting))
-        if held >= self._per_tenant:
+        if held >= policy.share:
             message = f"Every deployment of this model is busy and {held} calls of yours are waiting. Try again later."
             raise QueueFull(message, self._seconds(min(self._waiting, held * len(self._tenants))))
         if not self._waiting:
             self._last = now
-        moment = self._moment(now)
+        moment = _Moment(now, next(self._order))
         lane = self._lanes.get((tenant, priority))
         if lane is None:
             lane = self._lanes[tenant, priority] = _Lane(tenant, priority, moment)
             heappush(self._heap, (_Moment(now + priority * AGEING, moment.order), lane))
-        waiter = _Waiter(lane, moment, turn)
+        waiter = _Waiter(lane, moment, take, turn)
         lane.waiters[waiter] = None
         self._waiting += 1
         self._tenants[tenant] = held + 1
@@ -211,20 +244,16 @@ class FairQueue:
     def _overdue(self, waiter: _Waiter) -> None:
         if not waiter.turn.done():
             self._leave(waiter)
-            waiter.turn.set_result(False)
+            waiter.turn.set_result(None)
 
-    def _gave_up(self, waiter: _Waiter) -> None:
+    def _gave_up(self, waiter: _Waiter, give_back: Callable[[Any], object]) -> None:
         """Its caller hung up, or the loop is closing."""
         if waiter in waiter.lane.waiters:
             self._leave(waiter)
-        elif waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.result():
-            self.woken -= 1
-            self.release()
-
-    def _moment(self, now: float) -> _Moment:
-        self._moments += 1
-        return _Moment(now, self._moments)
+        elif waiter.turn.done() and not waiter.turn.cancelled() and (taken := waiter.turn.result()) is not None:
+            give_back(taken)
 
     def _seconds(self, turns: int) -> float:
         """How long so many turns take at the recent rate, at most the longest wait: then all who wait now have gone."""
-        return self._max_wait if self._gap is None else min(turns * self._gap, self._max_wait)
+        most = self.policy.max_wait
+        return most if self._gap is None else min(turns * self._gap, most)

@@ -1,12 +1,14 @@
 """Processes tell each other, through Redis, which deployments rest: the first to fail speaks for all.
 
 A set of deployments by when their rest ends, in Redis's own time. It is asked once a second, and at once by who has
-something to tell. A rest that a check has ended is taken out of it. Without Redis each finds out for itself.
+something to tell. A rest that a check has ended is taken out of it. Without Redis each finds out for itself, and tells
+of what still holds once Redis is back.
 """
 
 import asyncio
 import contextlib
 import logging
+from math import ceil
 from threading import Lock
 from time import monotonic
 from typing import Final
@@ -46,7 +48,7 @@ class Rests:
     def __init__(self, redis: Redis, health: Health) -> None:
         self._redis = redis
         self._health = health
-        self._new: dict[str, float] = {}
+        self._new: dict[str, float] = {}  # until when it rests; 0: no longer
         self._lock = Lock()
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
@@ -56,7 +58,7 @@ class Rests:
 
     def _tell(self, deployment_id: str, seconds: float) -> None:
         with self._lock:
-            self._new[deployment_id] = seconds
+            self._new[deployment_id] = monotonic() + seconds if seconds else 0.0
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is told any more
             self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -73,9 +75,16 @@ class Rests:
     async def exchange(self) -> None:
         """Tells what is new here and hears of the rest. Raises RedisDown, RedisError."""
         with self._lock:
-            told, self._new = self._new, {}
-        args = [part for id, seconds in told.items() for part in (id, round(seconds * 1000))]
-        found = await self._redis.run(_SHARE, (_KEY,), *args)
+            new, self._new = self._new, {}
+        now = monotonic()
+        told = {id: until for id, until in new.items() if not until or until > now}
+        args = [part for id, until in told.items() for part in (id, ceil(max(0.0, until - now) * 1000))]
+        try:
+            found = await self._redis.run(_SHARE, (_KEY,), *args)
+        except BaseException:
+            with self._lock:
+                self._new = told | self._new
+            raise
         now = monotonic()
         for id, left in zip(found[::2], found[1::2], strict=True):
             name = id.decode()

@@ -7,7 +7,7 @@ from functools import partial
 from math import ceil
 from random import random
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from litellm import exceptions as e
 from litellm.engine.engine import Engine, Reply
@@ -21,6 +21,7 @@ from litellm.router.health import State, failed
 from litellm.router.hedging import Hedging
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt
 from litellm.router.strategies import Strategy
+from litellm.router.total import OutOfTime, Total, in_time
 from litellm.router.waiting import Queues
 from litellm.types.calls import Account, Ask, Call, Target
 
@@ -35,6 +36,25 @@ class Served(Generic[T]):
     deployment: Deployment
     retries: int = 0
     fallbacks: int = 0
+    lost: float = 0.0
+    """Seconds until it was asked that went by for others: attempts that failed or were overtaken, and pauses."""
+
+
+class _Slot(NamedTuple):
+    """Taken of a deployment: an attempt there has begun, as far as its state knows."""
+
+    deployment: Deployment
+    began: float
+    probe: int
+
+    @classmethod
+    def of(cls, deployment: Deployment, now: float) -> "_Slot":
+        return cls(deployment, now, 0 if deployment.state is None else deployment.state.begin(now))
+
+    def give_back(self) -> None:
+        """Nothing was sent."""
+        if self.deployment.state is not None:
+            self.deployment.state.ended(self.probe)
 
 
 class Router:
@@ -96,22 +116,22 @@ class Router:
         state = first.state
         if self._bounded or ask.trace is not None or ask.bond is not None or ask.failing:
             return await self._routed(ask, group, attempt, [], num_retries)
+        began = self._clock()
         if state is None and len(group) == 1:
             try:
                 return Served(await attempt(first.call(ask)), first)
             except e.LiteLLMError as error:
-                return await self._routed(ask, group, attempt, [Failure(first, error)], num_retries)
+                return await self._routed(ask, group, attempt, [Failure(first, error, began)], num_retries)
         if state is not None and (state.queues is not None or state.hedging is not None):
             return await self._routed(ask, group, attempt, [], num_retries)
-        now = self._clock()
-        chosen = choose(group, self.routing.strategy, now, random())
+        chosen = choose(group, self.routing.strategy, began, random())
         if chosen is None:
             return await self._routed(ask, group, attempt, [], num_retries)
         try:
             served = Served(await self._attempt(ask, chosen, attempt, len(group) == 1, None), chosen)
         except e.LiteLLMError as error:
-            return await self._routed(ask, group, attempt, [Failure(chosen, error)], num_retries)
-        if (budget := self._budget(first.model_name, now)) is not None:
+            return await self._routed(ask, group, attempt, [Failure(chosen, error, began)], num_retries)
+        if (budget := self._budget(first.model_name, began)) is not None:
             budget.earn()
         return served
 
@@ -141,12 +161,13 @@ class Router:
         num_retries: int | None,
     ) -> Served[T]:
         """The group's deployments, then those of its fallbacks. Raises the group's own error if these fail too."""
-        total = self.routing.totals.get(group[0].model_name, self.routing.total_seconds)
-        until = None if total is None else self._clock() + total
+        began = failures[0].began if failures else self._clock()
+        seconds = self.routing.totals.get(group[0].model_name, self.routing.total_seconds)
+        total = None if seconds is None else Total(seconds, began + seconds)
         try:
             if ask.failing is not None:
                 raise mocking.failure(ask.failing, group[0].model_name)
-            return await self._within(ask, group, attempt, failures, num_retries, until)
+            return await self._within(ask, group, attempt, failures, num_retries, total)
         except e.LiteLLMError as error:
             names = self.fallbacks.after(group[0].model_name, error, ask.fallbacks)
             for number, name in enumerate(names, 1):
@@ -158,14 +179,16 @@ class Router:
                     other = fitting
                 if not other:
                     continue
-                if until is not None and self._clock() >= until:
+                now = self._clock()
+                if total is not None and now >= total.until:
                     break
                 turned = replace(ask, model=name, failing=None)
                 try:
-                    served = await self._within(turned, other, attempt, [], num_retries, until)
+                    served = await self._within(turned, other, attempt, [], num_retries, total)
                 except e.LiteLLMError:
                     continue
                 served.fallbacks = number
+                served.lost += now - began
                 return served
             raise
 
@@ -176,7 +199,7 @@ class Router:
         attempt: Callable[[Call], Awaitable[T]],
         failures: list[Failure],
         num_retries: int | None,
-        until: float | None,
+        total: Total | None,
     ) -> Served[T]:
         """One group's part: its deployments, one after another. `failures` are those of this call so far."""
         strategy, now = self.routing.strategy, self._clock()
@@ -188,23 +211,25 @@ class Router:
             budget.earn()
         if not failures:
             queues = None if group[0].state is None else group[0].state.queues
+            slot = None
             if queues is None:
                 chosen = choose(group, strategy, now, random())
             else:
-                chosen = await self._awaited(ask, group, strategy, queues, until)
+                slot = await self._awaited(ask, group, strategy, queues, total)
+                chosen = None if slot is None else slot.deployment
                 now = self._clock()
-            if ask.trace is not None:
+            if ask.trace is not None and slot is None:
                 ask.trace.chose(group, strategy, now, chosen)
             if chosen is None:
                 raise _refused_by_all(name, wait(group, now))
             hedging = None if group[0].state is None else group[0].state.hedging
             try:
                 if hedging is not None:
-                    return Served(*await self._hedged(ask, group, attempt, chosen, hedging, until))
-                return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, until), chosen)
+                    return await self._hedged(ask, group, attempt, chosen, hedging, total, slot)
+                return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, total, slot), chosen)
             except e.LiteLLMError as error:
-                failures.append(Failure(chosen, error))
-        return await self._retried(ask, group, attempt, failures, num_retries, until, strategy, budget)
+                failures.append(Failure(chosen, error, now))
+        return await self._retried(ask, group, attempt, failures, num_retries, total, strategy, budget)
 
     async def _retried(
         self,
@@ -213,7 +238,7 @@ class Router:
         attempt: Callable[[Call], Awaitable[T]],
         failures: list[Failure],
         num_retries: int | None,
-        until: float | None,
+        total: Total | None,
         strategy: Strategy,
         budget: RetryBudget | None,
     ) -> Served[T]:
@@ -225,7 +250,7 @@ class Router:
             _tell(ask.account, failures[-1])
             now = self._clock()
             step = next_attempt(group, failures, policy, random(), now, strategy, others)
-            if step is None or (until is not None and now + step.pause >= until):
+            if step is None or (total is not None and now + step.pause >= total.until):
                 raise _last(failures, policy)
             if step.again and budget is not None and not budget.spend(now):
                 raise _last(failures, policy)
@@ -240,31 +265,43 @@ class Router:
                 tried = () if step.pause else {failure.deployment.id for failure in failures}
                 ask.trace.chose(group, strategy, now, chosen, tried, step.pause)
             try:
-                result = await self._attempt(ask, chosen, attempt, len(group) == 1, until)
-                return Served(result, chosen, len(failures))
+                result = await self._attempt(ask, chosen, attempt, len(group) == 1, total)
+                return Served(result, chosen, len(failures), lost=now - failures[0].began)
             except e.LiteLLMError as error:
-                failures.append(Failure(chosen, error))
+                failures.append(Failure(chosen, error, now))
 
     async def _awaited(
-        self, ask: Ask, group: tuple[Deployment, ...], strategy: Strategy, queues: Queues, until: float | None
-    ) -> Deployment | None:
+        self, ask: Ask, group: tuple[Deployment, ...], strategy: Strategy, queues: Queues, total: Total | None
+    ) -> _Slot | None:
         """Whom to ask first, once there is room and it is this call's turn."""
         states = tuple(one.state for one in group if one.state is not None)
-        choice = lambda: choose(group, strategy, self._clock(), random())  # noqa: E731
+
+        def take() -> _Slot | None:
+            now = self._clock()
+            chosen = choose(group, strategy, now, random())
+            if chosen is None:
+                return None
+            if ask.trace is not None:
+                ask.trace.chose(group, strategy, now, chosen)
+            return _Slot.of(chosen, now)
+
         if ask.account is not None:
             ask.account.waiting = True
-        return await queues.slot(states, choice, ask.tenant, ask.priority, until)
+        until = None if total is None else total.until
+        return await queues.slot(states, take, _Slot.give_back, ask.tenant, ask.priority, until)
 
-    def _hedged(
+    async def _hedged(
         self,
         ask: Ask,
         group: tuple[Deployment, ...],
         attempt: Callable[[Call], Awaitable[T]],
         chosen: Deployment,
         hedging: Hedging,
-        until: float | None,
-    ) -> Awaitable[tuple[T, Deployment]]:
+        total: Total | None,
+        slot: _Slot | None,
+    ) -> Served[T]:
         """As `_attempt` at `chosen`, or at another deployment as well if that one is slow; and who was quicker."""
+        slots: list[_Slot] = []
 
         def another() -> Deployment | None:
             now = self._clock()
@@ -273,27 +310,27 @@ class Router:
 
         def start(deployment: Deployment) -> asyncio.Future[T]:
             """The slot is taken at once, not when the task first runs: somebody else might have it by then."""
-            began, state = self._clock(), deployment.state
-            held: list[State] = []  # until the task runs
+            now = self._clock()
             if deployment is not chosen and ask.trace is not None:
-                ask.trace.chose([one for one in group if one is not chosen], self.routing.strategy, began, deployment)
-            if state is not None:
-                state.begin(began)
-                held.append(state)
+                ask.trace.chose([one for one in group if one is not chosen], self.routing.strategy, now, deployment)
+            taken = slot if slot is not None and deployment is chosen else _Slot.of(deployment, now)
+            slots.append(taken)
+            held = [taken]  # until the task runs
 
             async def run() -> T:
                 held.clear()
                 try:
-                    return await self._attempt(ask, deployment, attempt, len(group) == 1, until, began)
+                    return await self._attempt(ask, deployment, attempt, len(group) == 1, total, taken)
                 except e.LiteLLMError as error:
-                    _tell(ask.account, Failure(deployment, error))  # the other may be under way for long
+                    _tell(ask.account, Failure(deployment, error, now))  # the other may be under way for long
                     raise
 
             task = asyncio.ensure_future(run())
-            task.add_done_callback(lambda _: held and held[0].gave_up())
+            task.add_done_callback(lambda _: held and held[0].give_back())
             return task
 
-        return hedging.first(ask, chosen, start, another)
+        result, quicker = await hedging.first(ask, chosen, start, another)
+        return Served(result, quicker, lost=0.0 if quicker is chosen else slots[-1].began - slots[0].began)
 
     async def _attempt(
         self,
@@ -301,19 +338,21 @@ class Router:
         deployment: Deployment,
         attempt: Callable[[Call], Awaitable[T]],
         alone: bool,
-        until: float | None,
-        began: float | None = None,
+        total: Total | None,
+        slot: _Slot | None = None,
     ) -> T:
-        """One attempt, and what its deployment's state learns of it. `began`: when that was told of it, if it was."""
+        """One attempt, and what its deployment's state learns of it. `slot`: if that has been taken already."""
         state = deployment.state
         if state is None:
-            return await self._sending(ask, deployment, attempt, until)
-        if began is None:
+            return await self._sending(ask, deployment, attempt, total)
+        if slot is None:
             began = self._clock()
-            state.begin(began)
+            probe = state.begin(began)
+        else:
+            began, probe = slot.began, slot.probe
         streamed = False
         try:
-            result = await self._sending(ask, deployment, attempt, until)
+            result = await self._sending(ask, deployment, attempt, total)
             now = self._clock()
             state.answered(now, now - began)
             if ask.bond is not None:
@@ -323,23 +362,21 @@ class Router:
                 result.on_broke = partial(self._failed, deployment, state, alone)
             return result
         except e.LiteLLMError as error:
-            self._failed(deployment, state, alone, error)
-            raise
-        except BaseException:
-            state.probing = False
+            if not (isinstance(error, OutOfTime) and error.late):
+                self._failed(deployment, state, alone, error)
             raise
         finally:
             if not streamed:
-                state.ended()
+                state.ended(probe)
 
     def _sending(
-        self, ask: Ask, deployment: Deployment, attempt: Callable[[Call], Awaitable[T]], until: float | None
+        self, ask: Ask, deployment: Deployment, attempt: Callable[[Call], Awaitable[T]], total: Total | None
     ) -> Awaitable[T]:
         if ask.account is not None:
             ask.account.tries(deployment)
         sending = attempt(deployment.call(ask))
-        if until is not None:
-            sending = _in_time(sending, until - self._clock(), deployment)
+        if total is not None:
+            sending = in_time(sending, total, total.until - self._clock(), deployment.target)
         return sending if ask.trace is None else ask.trace.timed(sending, deployment, self._clock)
 
     def _failed(self, deployment: Deployment, state: State, alone: bool, error: e.LiteLLMError) -> None:
@@ -368,16 +405,6 @@ def _refused_by_all(group: str, seconds: float) -> e.RouterRateLimitError:
     error = e.RouterRateLimitError(group, round(seconds, 1))
     error.headers = {"retry-after": str(max(1, ceil(seconds)))}
     return error
-
-
-async def _in_time(attempt: Awaitable[T], seconds: float, deployment: Deployment) -> T:
-    """Raises Timeout when the call's total time is over."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await attempt
-    except TimeoutError:
-        target = deployment.target
-        raise e.Timeout("The call's total time is over", target.model, target.provider) from None
 
 
 def _last(failures: list[Failure], policy: RetryPolicy) -> e.LiteLLMError:

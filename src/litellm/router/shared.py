@@ -16,18 +16,18 @@ class SharedState(State):
         super().__init__()
         self.guard = RLock()
 
-    def begin(self, now: float) -> None:
+    def begin(self, now: float) -> int:
         """Raises RateLimitError if all its parallel calls are taken."""
         with self.guard:
             if self.parallel is not None and self.inflight >= self.parallel:
                 raise e.RateLimitError(
                     message="max_parallel_requests of the deployment are in flight", llm_provider="", model=""
                 )
-            super().begin(now)
+            return super().begin(now)
 
-    def ended(self) -> None:
+    def ended(self, probe: int = 0) -> None:
         with self.guard:
-            super().ended()
+            super().ended(probe)
 
     def used(self, tokens: int) -> None:
         with self.guard:

@@ -26,6 +26,7 @@ from litellm.types.calls import Ask, Json, Op, Target
 
 if TYPE_CHECKING:
     from litellm.engine.events import Record
+    from litellm.router.router import Served
     from litellm.sdk.cached import Use
 
 OPENAI_HOST: Final = "://api.openai.com"
@@ -300,7 +301,7 @@ async def _carry(
         router = use.over(router)
     if not ask.stream:
         served = await router.send(ask, (deployment,), request.num_retries)
-        made = _response(op, request, deployment, served.result, started, {} if plain else given)
+        made = _response(op, request, served, started, {} if plain else given)
     else:
         streamed = await router.stream(ask, (deployment,), request.num_retries)
         made = _stream(op, request, deployment, streamed.result, record, {} if plain else given)
@@ -322,14 +323,15 @@ def _id(given: Json) -> str:
     return info.get("id") or ""
 
 
-def _response(op: Op, request: Request, deployment: Deployment, reply: Reply, started: float, given: Json) -> Any:
+def _response(op: Op, request: Request, served: "Served[Reply]", started: float, given: Json) -> Any:
+    deployment, reply = served.deployment, served.result
     made = _MADE[op](reply.wire)
     hidden = hidden_params(deployment, reply.headers, request.ask.params, request.ask.call_id, given)
     hidden.usage = made.usage
     hidden.tier = reply.wire.get("service_tier")
     elapsed = (time.perf_counter() - started) * 1000
     hidden["_response_ms"] = elapsed
-    hidden["litellm_overhead_time_ms"] = elapsed - reply.seconds * 1000
+    hidden["litellm_overhead_time_ms"] = elapsed - (reply.seconds + served.lost) * 1000
     made._hidden_params = hidden
     made._response_ms = elapsed
     return made

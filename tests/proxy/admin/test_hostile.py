@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from litellm.proxy.config.schema import LitellmParams, ModelInfo
+from litellm.proxy.config.model_list import LitellmParams, ModelInfo
 from support.admin import ask, chat, config, get, post, until
 from support.gateway import Gateway
 from support.upstream import UpstreamThread

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from litellm.proxy.config import check, schema
+from litellm.proxy.config import check
 from litellm.proxy.config.load import inspect
+from litellm.proxy.config.model_list import LitellmParams, ModelInfo
+from litellm.proxy.config.schema import ConfigFile
+from litellm.proxy.config.section import Section
 
 TEXT = "text (in quotes, if it looks like a number)"
 AS_IT_IS = "warning: unknown name, is sent to the endpoint as it is"
@@ -111,8 +114,8 @@ def test_values_of_a_deployment(tmp_path: Path, line: str, expected: str) -> Non
 
 
 def test_parameters_of_endpoints_are_no_misspellings(tmp_path: Path) -> None:
-    passed_on = schema.LitellmParams.passed_on - schema.LitellmParams.model_fields.keys()
-    names = [name for name in passed_on if not schema.LitellmParams.has_no_effect(name)]
+    passed_on = LitellmParams.passed_on - LitellmParams.model_fields.keys()
+    names = [name for name in passed_on if not LitellmParams.has_no_effect(name)]
     names += ["xyz", "my_own_switch", "return_token_ids"]
     lines = "\n    ".join(f"{name}: 1" for name in sorted(names))
     assert params_problems(tmp_path, lines) == []
@@ -257,10 +260,8 @@ def test_strategies_that_are_not_built_yet_are_a_warning(tmp_path: Path) -> None
     assert "1:37: router_settings.routing_strategy: warning: lar1 has no effect yet" in lines
 
 
-@pytest.mark.parametrize(
-    "section", [schema.ConfigFile, schema.ModelInfo, schema.LitellmParams, *check.SETTINGS.values()]
-)
-def test_what_is_said_to_restrict_nothing_is_a_name_without_effect(section: type[schema.Section]) -> None:
+@pytest.mark.parametrize("section", [ConfigFile, ModelInfo, LitellmParams, *check.SETTINGS.values()])
+def test_what_is_said_to_restrict_nothing_is_a_name_without_effect(section: type[Section]) -> None:
     assert all(map(section.has_no_effect, section.unguarded))
 
 

@@ -14,6 +14,7 @@ from litellm.proxy.limits import lua
 from litellm.proxy.limits import redis as limits
 from litellm.proxy.limits.base import LIMITS, Crowded, Limit, Refused, Scope, Ticket, Unloaded
 from litellm.proxy.limits.redis import RedisLimiter
+from litellm.store.base import StoreDown
 from support.redis import RedisServer
 from support.redis import redis as redis
 
@@ -85,6 +86,10 @@ async def _tried(one: Callable[[], Awaitable[bool]]) -> bool:
         return False
 
 
+async def _down() -> None:
+    raise StoreDown("away")
+
+
 async def value(one: RedisLimiter, field: str) -> int:
     told = await one.redis.command("HGET", "{litellm}:m:key:k:0", field)
     return int(told or 0)
@@ -118,16 +123,27 @@ def test_an_emptied_redis_learns_of_all_that_was_spent_and_is_reserved(redis: Re
     asyncio.run(run())
 
 
-def test_a_call_that_ends_while_money_is_loaded_again_counts(redis: RedisServer) -> None:
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_call_that_ends_while_money_is_loaded_again_counts_once(redis: RedisServer, moves: bool) -> None:
+    """Whether it has come into the store by the time at which its key's money is loaded, or has not."""
+
     async def run() -> None:
         async with worker(redis) as one:
             store = Store(one)
-            ticket = await store.reserve(one, 20)
+            ticket, another = await store.reserve(one, 20), await store.reserve(one, 20)
             redis.restart()
             await renewed(one)
-            one.settle(ticket, 0, 15)  # not in the store: the mover has passed
+            moving = one.moved
+            one.moved = moving if moves else _down
+            store.settle(one, ticket, 10)
+            await one.settled()
+            store.settle(one, another, 5)
             await one.settled()
             await asyncio.sleep(GRACE / 1000)
+            if not moves:  # somebody else loads
+                assert await value(one, "l") == 15
+                await one.load({("key:k", 0): store.spent})
+            one.moved = moving
 
             async def admitted() -> bool:
                 ticket = await store.reserve(one, 1)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Query, Request
 from litellm.catalog import cost, models, tokens
 from litellm.proxy.admin import roles, schemas
 from litellm.proxy.admin.loading import IDENTITY
-from litellm.proxy.config.schema import LitellmParams
+from litellm.proxy.config.model_list import LitellmParams
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import Identity
 from litellm.proxy.snapshot import Snapshot

@@ -15,22 +15,26 @@ from pydantic_core import ErrorDetails
 from litellm.catalog import params
 from litellm.engine.resolve import Wish, resolve
 from litellm.exceptions import LiteLLMError
-from litellm.proxy.config import schema
-from litellm.proxy.config.router_settings import BUILT_CHECKS, BUILT_STRATEGIES
+from litellm.proxy.config.general_settings import GeneralSettings
+from litellm.proxy.config.litellm_settings import LitellmSettings
+from litellm.proxy.config.model_list import CLIENTSIDE_NAMES, CredentialEntry, LitellmParams, ModelEntry, ModelInfo
+from litellm.proxy.config.router_settings import BUILT_CHECKS, BUILT_STRATEGIES, RouterSettings
+from litellm.proxy.config.schema import ConfigFile
+from litellm.proxy.config.section import Section
 from litellm.proxy.config.source import Fields, Items, Node, Place, Problem, Severity, find, name_mark, plain
 from litellm.settings import Settings
 
 T = TypeVar("T")
 Finding = tuple[Place, str, Severity]
 
-SETTINGS: Final[dict[str, type[schema.Section]]] = {
-    "litellm_settings": schema.LitellmSettings,
-    "router_settings": schema.RouterSettings,
-    "general_settings": schema.GeneralSettings,
+SETTINGS: Final[dict[str, type[Section]]] = {
+    "litellm_settings": LitellmSettings,
+    "router_settings": RouterSettings,
+    "general_settings": GeneralSettings,
 }
-_OF_ENTRY: Final[dict[str, type[schema.Section]]] = {
-    "litellm_params": schema.LitellmParams,
-    "model_info": schema.ModelInfo,
+_OF_ENTRY: Final[dict[str, type[Section]]] = {
+    "litellm_params": LitellmParams,
+    "model_info": ModelInfo,
 }
 
 # How alike two names must be (difflib's ratio): where any name is allowed, only what is hardly anything else.
@@ -43,11 +47,11 @@ class Parts:
     """What of the document could be made typed. `deployments` counts those that could not, too."""
 
     deployments: int = 0
-    entries: list[tuple[int, schema.ModelEntry]] = field(default_factory=list[tuple[int, schema.ModelEntry]])
-    litellm_settings: schema.LitellmSettings = field(default_factory=schema.LitellmSettings)
-    router_settings: schema.RouterSettings = field(default_factory=schema.RouterSettings)
-    general_settings: schema.GeneralSettings = field(default_factory=schema.GeneralSettings)
-    credentials: tuple[schema.CredentialEntry, ...] = field(default=(), repr=False)
+    entries: list[tuple[int, ModelEntry]] = field(default_factory=list[tuple[int, ModelEntry]])
+    litellm_settings: LitellmSettings = field(default_factory=LitellmSettings)
+    router_settings: RouterSettings = field(default_factory=RouterSettings)
+    general_settings: GeneralSettings = field(default_factory=GeneralSettings)
+    credentials: tuple[CredentialEntry, ...] = field(default=(), repr=False)
     environment_variables: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -76,14 +80,14 @@ def nearest(name: str, known: Iterable[str], likeness: float = _LIKE) -> str | N
 
 
 def _names(root: Fields) -> Iterator[tuple[Place, str]]:
-    yield from _unknown(root, (), schema.ConfigFile, SETTINGS)
+    yield from _unknown(root, (), ConfigFile, SETTINGS)
     for name, section in SETTINGS.items():
         others = {other: cls for other, cls in SETTINGS.items() if other != name}
         yield from _unknown(root.nodes.get(name), (name,), section, others)
     entries = root.nodes.get("model_list")
     for index, entry in enumerate(entries.nodes if isinstance(entries, Items) else ()):
         place = ("model_list", index)
-        yield from _unknown(entry, place, schema.ModelEntry, _OF_ENTRY)
+        yield from _unknown(entry, place, ModelEntry, _OF_ENTRY)
         if not isinstance(entry, Fields):
             continue
         for name, section in _OF_ENTRY.items():
@@ -91,7 +95,7 @@ def _names(root: Fields) -> Iterator[tuple[Place, str]]:
 
 
 def _unknown(
-    node: Node | None, place: Place, section: type[schema.Section], others: Mapping[str, type[schema.Section]]
+    node: Node | None, place: Place, section: type[Section], others: Mapping[str, type[Section]]
 ) -> Iterator[tuple[Place, str]]:
     """Names in `node` that do nothing; `others` are sections where a name may have been meant to stand."""
     for name in node.nodes if isinstance(node, Fields) else ():
@@ -104,13 +108,13 @@ def _unknown(
                 yield (*place, name), message
 
 
-def _near_miss(name: str, section: type[schema.Section]) -> str | None:
+def _near_miss(name: str, section: type[Section]) -> str | None:
     meant = nearest(name, section.known(), _VERY_LIKE)
-    sent = "is sent to the endpoint as it is" if section is schema.LitellmParams else "has no effect"
+    sent = "is sent to the endpoint as it is" if section is LitellmParams else "has no effect"
     return f"unknown name, {sent}, did you mean {meant}?" if meant else None
 
 
-def _stray(name: str, section: type[schema.Section], others: Mapping[str, type[schema.Section]]) -> str:
+def _stray(name: str, section: type[Section], others: Mapping[str, type[Section]]) -> str:
     homes = (f"{other}.{name}" for other, cls in others.items() if name in cls.known())
     meant = next(homes, None) or nearest(name, section.known())
     return "unknown name, has no effect" + (f", did you mean {meant}?" if meant else "")
@@ -128,12 +132,12 @@ def _typed(root: Fields, missing: Mapping[Place, str], problems: list[Problem]) 
     parts.deployments = len(entries.nodes) if isinstance(entries, Items) else 0
     for index in range(parts.deployments):
         place = ("model_list", index)
-        entry = _part(schema.ModelEntry, root, place, problems, absent.get((*place, "litellm_params")))
+        entry = _part(ModelEntry, root, place, problems, absent.get((*place, "litellm_params")))
         if entry is not None:
             parts.entries.append((index, entry))
     if not isinstance(entries, Items):
-        _part(tuple[schema.ModelEntry, ...], root, ("model_list",), problems)
-    credentials = _part(tuple[schema.CredentialEntry, ...], root, ("credential_list",), problems)
+        _part(tuple[ModelEntry, ...], root, ("model_list",), problems)
+    credentials = _part(tuple[CredentialEntry, ...], root, ("credential_list",), problems)
     parts.credentials = credentials or ()
     for name, section in SETTINGS.items():
         setattr(parts, name, _part(section, root, (name,), problems) or section())
@@ -273,10 +277,10 @@ def _keys_are_filled(parts: Parts) -> Iterator[Finding]:
 def _clientside_names(parts: Parts) -> Iterator[Finding]:
     for index, entry in parts.entries:
         for position, name in enumerate(entry.litellm_params.configurable_clientside_auth_params or ()):
-            if name in schema.CLIENTSIDE_NAMES:
+            if name in CLIENTSIDE_NAMES:
                 continue
             place = ("model_list", index, "litellm_params", "configurable_clientside_auth_params", position)
-            meant = None if params.is_credential(name) else nearest(name, schema.CLIENTSIDE_NAMES)
+            meant = None if params.is_credential(name) else nearest(name, CLIENTSIDE_NAMES)
             yield place, "has no effect here" + (f", did you mean {meant}?" if meant else ""), "warning"
 
 

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from litellm.proxy.config import check
-from litellm.proxy.config.schema import CredentialEntry, GeneralSettings, LitellmSettings, ModelEntry, RouterSettings
+from litellm.proxy.config.general_settings import GeneralSettings
+from litellm.proxy.config.litellm_settings import LitellmSettings
+from litellm.proxy.config.model_list import CredentialEntry, ModelEntry
+from litellm.proxy.config.router_settings import RouterSettings
 from litellm.proxy.config.source import Fields, Items, Leaf, Mark, Node, Place, Problem, dotted, of, read
 
 _REFERENCE: Final = "os.environ/"

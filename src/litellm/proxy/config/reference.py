@@ -3,7 +3,13 @@
 import sys
 from typing import Any, Final
 
-from litellm.proxy.config import schema
+from litellm.proxy.config.cache_params import CacheParams
+from litellm.proxy.config.general_settings import GeneralSettings
+from litellm.proxy.config.litellm_settings import LitellmSettings
+from litellm.proxy.config.model_list import CredentialEntry, LitellmParams, ModelEntry, ModelInfo
+from litellm.proxy.config.router_settings import RouterSettings
+from litellm.proxy.config.schema import ConfigFile
+from litellm.proxy.config.section import Section
 
 _INTRO: Final = """\
 # Configuration
@@ -22,16 +28,16 @@ warning.
 *This page is generated from `src/litellm/proxy/config/schema.py`; a test compares the two.*
 """
 
-_SECTIONS: Final[tuple[tuple[str, type[schema.Section]], ...]] = (
-    ("The file", schema.ConfigFile),
-    ("model_list[]", schema.ModelEntry),
-    ("model_list[].litellm_params", schema.LitellmParams),
-    ("model_list[].model_info", schema.ModelInfo),
-    ("credential_list[]", schema.CredentialEntry),
-    ("litellm_settings", schema.LitellmSettings),
-    ("litellm_settings.cache_params", schema.CacheParams),
-    ("router_settings", schema.RouterSettings),
-    ("general_settings", schema.GeneralSettings),
+_SECTIONS: Final[tuple[tuple[str, type[Section]], ...]] = (
+    ("The file", ConfigFile),
+    ("model_list[]", ModelEntry),
+    ("model_list[].litellm_params", LitellmParams),
+    ("model_list[].model_info", ModelInfo),
+    ("credential_list[]", CredentialEntry),
+    ("litellm_settings", LitellmSettings),
+    ("litellm_settings.cache_params", CacheParams),
+    ("router_settings", RouterSettings),
+    ("general_settings", GeneralSettings),
 )
 
 _WORDS: Final = {
@@ -48,7 +54,7 @@ def page() -> str:
     return "\n".join((_INTRO, *(_section(title, section) for title, section in _SECTIONS)))
 
 
-def _section(title: str, section: type[schema.Section]) -> str:
+def _section(title: str, section: type[Section]) -> str:
     properties: dict[str, dict[str, Any]] = section.model_json_schema()["properties"]
     rows = [_row(name, properties[name]) for name in section.model_fields if not section.has_no_effect(name)]
     table = "\n".join(("| name | holds | meaning |", "|---|---|---|", *rows))
@@ -62,7 +68,7 @@ def _section(title: str, section: type[schema.Section]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _about(section: type[schema.Section]) -> str:
+def _about(section: type[Section]) -> str:
     """The class's docstring, without its indentation and the name before the first colon, which the heading has."""
     text = "\n".join(line.strip() for line in (section.__doc__ or "").strip().splitlines())
     said = text.partition("`: ")[2] or text

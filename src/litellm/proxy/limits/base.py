@@ -7,7 +7,8 @@ something to wait for.
 
 Requests and tokens are counted in one-second buckets, the current second and the 60 before it (hard-parts 5), for
 scopes that limit them. Money is counted for every scope, per budget period; what a scope has spent already must have
-been loaded before its first reservation.
+been loaded before its first reservation. (Scopes that callers can make up names for, and that limit nothing, are not
+brought here: a limiter's memory is no place for them.)
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -37,6 +38,11 @@ class Scope:
     budget: Nano | None = None
     """For the period that began at `period` (0: for ever)."""
     period: Millis = 0
+
+    @property
+    def limits(self) -> bool:
+        """Anything at all."""
+        return not (self.rpm is self.tpm is self.parallel is self.budget is None)
 
 
 class Standing:

@@ -3,7 +3,8 @@
     {litellm}:state          epoch, since (ms), now (ms): the clock, which never goes back
     {litellm}:workers        living workers by the end of their leases (ms)
     {litellm}:w:WORKER       call -> `second:[nano, tokens, [money keys], [counter keys]]`; empty: given up
-    {litellm}:m:SCOPE:PERIOD s spent (absent: not loaded), r reserved, l spent before it was loaded
+    {litellm}:m:SCOPE:PERIOD s spent (absent: not loaded), r reserved, l spent before that is loaded and not known to be
+                             in the store
     {litellm}:c:SCOPE        p in flight, n requests and t tokens of the window, f its first second that is not taken
                              off, u the last one with a request; nSECOND and tSECOND
 
@@ -34,8 +35,15 @@ end
 local function is_young(ms, grace)
   return ms < tonumber(redis.call('HGET', '{litellm}:state', 'since')) + tonumber(grace)
 end
+local late = {}
 local function spend(key, nano)
-  redis.call('HINCRBY', key, redis.call('HEXISTS', key, 's') == 1 and 's' or 'l', nano)
+  if redis.call('HEXISTS', key, 's') == 1 then redis.call('HINCRBY', key, 's', nano)
+  elseif tonumber(nano) ~= 0 then
+    redis.call('HINCRBY', key, 'l', nano)
+    redis.call('EXPIRE', key, 86400)
+    late[#late + 1] = key
+    late[#late + 1] = nano
+  end
 end
 local function less(text)
   if text == '0' then return text end
@@ -163,10 +171,25 @@ SETTLE: Final = Script(
     PRELUDE
     + """
 for at = 1, #ARGV, 4 do settle('{litellm}:w:' .. ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]) end
+return late
+"""
+)
+"""ARGV: worker, call, nano, tokens, and so on. What was spent where no money is loaded: money key, nano, and so on."""
+
+STORED: Final = Script(
+    PRELUDE
+    + """
+if redis.call('HGET', '{litellm}:state', 'epoch') ~= ARGV[1] then return 0 end
+for at = 2, #ARGV, 2 do
+  if redis.call('HEXISTS', ARGV[at], 'l') == 1 and redis.call('HINCRBY', ARGV[at], 'l', less(ARGV[at + 1])) == 0 then
+    redis.call('HDEL', ARGV[at], 'l')
+  end
+end
 return 1
 """
 )
-"""ARGV: worker, call, nano, tokens, and so on."""
+"""What was spent where no money is loaded is in the store now: loading will find it there. ARGV: epoch; then money key,
+nano, and so on."""
 
 GIVE_UP: Final = Script(
     PRELUDE
@@ -201,15 +224,15 @@ return 1
 CHARGE: Final = Script(
     PRELUDE
     + """
-if redis.call('HGET', '{litellm}:state', 'epoch') ~= ARGV[1] then return 0 end
+if redis.call('HGET', '{litellm}:state', 'epoch') ~= ARGV[1] then return {} end
 for at = 2, #ARGV, 2 do
   spend(ARGV[at], ARGV[at + 1])
   redis.call('EXPIRE', ARGV[at], 86400)
 end
-return 1
+return late
 """
 )
-"""What was spent without a reservation. ARGV: epoch; then money key, nano, and so on."""
+"""What was spent without a reservation. ARGV: epoch; then money key, nano, and so on. Returns what SETTLE does."""
 
 RENEW: Final = Script(
     PRELUDE

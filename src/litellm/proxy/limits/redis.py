@@ -6,8 +6,9 @@ counts as spent. Scripts do nothing twice: each carries the call's own number.
 
 A Redis that was restarted empty has another epoch. Whoever notices registers its calls in flight again and moves what
 has been spent to the store, from which money is loaded; until every living worker has had the time to do so, it is as
-if Redis were still away. Calls that end in between may count twice, never less than once. (What the window of rpm and
-tpm held is lost with Redis.)
+if Redis were still away. What calls spend that end before their scope's money is loaded stands beside it until it is
+in the store, and is added to what is loaded: so it counts once, or, if the money is read in the moment between, twice,
+and never less. (What the window of rpm and tpm held is lost with Redis.)
 
 Without Redis calls are counted in this process's memory, and Redis is told of the money when it is back; those with
 a limit of a kind that fails closed (strict budgets always do) are not admitted.
@@ -78,6 +79,8 @@ class RedisLimiter:
         self._pending: list[tuple[str, int, int]] = []  # call, nano, tokens
         self._given_up: list[str] = []  # calls whose reservation had no answer
         self._owed: dict[tuple[str, Millis], Nano] = {}  # spent by calls that Redis does not know of
+        self._late: list[bytes] = []  # money key, nano, ...: spent where no money is loaded, and maybe not in the store
+        self._storing: asyncio.Task[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[None] | None = None
         self._spent: dict[tuple[str, Millis], tuple[Nano, float]] = {}
@@ -120,6 +123,8 @@ class RedisLimiter:
             await self._moving
         try:
             await self.settled()
+            if self._storing is not None:
+                await self._storing
             await self.redis.run(lua.LEAVE, (_STATE,), self._name)
         except (RedisDown, RedisError) as error:
             _log.warning("the lease in Redis ends by itself: %s", error)
@@ -251,7 +256,7 @@ class RedisLimiter:
                 some, self._pending = self._pending, []
                 args = [part for call, nano, tokens in some for part in (self._name, call, nano, tokens)]
                 try:
-                    await self.redis.run(lua.SETTLE, (_STATE,), *args)
+                    self._store_soon(await self.redis.run(lua.SETTLE, (_STATE,), *args))
                 except BaseException:
                     self._pending = some + self._pending
                     raise
@@ -266,7 +271,7 @@ class RedisLimiter:
                 owed, self._owed = self._owed, {}
                 args = [part for charge, nano in owed.items() for part in (_money(*charge), nano)]
                 try:
-                    await self.redis.run(lua.CHARGE, (_STATE,), self._epoch, *args)
+                    self._store_soon(await self.redis.run(lua.CHARGE, (_STATE,), self._epoch, *args))
                 except BaseException:
                     self._owed = _sums(owed, self._owed)
                     raise
@@ -274,6 +279,28 @@ class RedisLimiter:
             self._lost(str(error))
         finally:
             self._flushing = None
+
+    def _store_soon(self, late: list[bytes]) -> None:
+        self._late += late
+        if self._late and self._storing is None:
+            self._storing = asyncio.create_task(self._store())
+
+    async def _store(self) -> None:
+        """What was spent where no money is loaded goes into the store, and then Redis need not remember it."""
+        try:
+            while self._late:
+                late, self._late, epoch = self._late, [], self._epoch
+                try:
+                    await self.moved()
+                    await self.redis.run(lua.STORED, (_STATE,), epoch, *late)
+                except (StoreDown, NotSent):  # nothing can be loaded either: the next renewal tries again
+                    if epoch == self._epoch:
+                        self._late += late
+                    return
+        except (RedisDown, RedisError) as error:  # told perhaps: rather twice than never
+            _log.warning("some spend may count twice: %s", error)
+        finally:
+            self._storing = None
 
     async def renew(self) -> Millis:
         """A sign of life; what waits for Redis goes out. How long nobody is admitted from now on, in milliseconds."""
@@ -283,11 +310,13 @@ class RedisLimiter:
             epoch, since, now = await self._alive(*live)
             self._epoch = epoch.decode()
             self._owed.clear()  # the move brings it
+            self._late = []
             self._moving = asyncio.create_task(self._move())
         wait = since + self._grace - now
         if wait <= 0:
             self._found()
         self._flush_soon()
+        self._store_soon([])
         return wait
 
     async def _alive(self, *live: str) -> Any:

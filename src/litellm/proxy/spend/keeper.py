@@ -82,10 +82,14 @@ class Keeper:
             for row in rows:
                 self._begin(row)
 
+    async def inserted(self) -> None:
+        """What is on its way into the database is there, or will be moved there from the journal."""
+        if self._inserting is not None:
+            await asyncio.shield(self._inserting)
+
     async def aclose(self) -> None:
         self.retry()
-        if self._inserting is not None:
-            await self._inserting
+        await self.inserted()
         if self._homeless:
             _log.critical("%d calls that were served are in no book", len(self._homeless))
 
