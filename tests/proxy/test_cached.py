@@ -72,6 +72,16 @@ def test_the_same_ask_is_answered_from_the_cache(gateway: Gateway, upstream: Ups
     assert len(upstream.requests) == 4
 
 
+def test_calls_of_other_tags_share_nothing(upstream: UpstreamThread, tmp_path: Path):
+    row = "  - {model_name: any, litellm_params: {model: openai/%s, api_base: %s, api_key: k, tags: [%s]}}\n"
+    models = "".join(row % (model, upstream.base_url, tag) for model, tag in (("ok", "free"), ("many-packets", "paid")))
+    settings = CACHE % "local" + "router_settings: {enable_tag_filtering: true}\n"
+    with Gateway(f"model_list:\n{models}{settings}general_settings: {{master_key: sk-1234}}\n", tmp_path) as gateway:
+        for tag in ("free", "paid", "free", "paid"):
+            ask(gateway, "hello", model="any", metadata={"tags": [tag]})
+    assert Counter(one.model for one in upstream.requests) == {"ok": 1, "many-packets": 1}
+
+
 def test_two_keys_share_nothing(gateway: Gateway, upstream: UpstreamThread):
     keys = [json.loads(gateway.post("/key/generate", {})[1])["key"] for _ in range(2)]
     for key in (*keys, *keys):

@@ -216,6 +216,10 @@ class CachedRouter:
         namespace = self._said.namespace or self._cache.settings.namespace or ""
         params = wanted if ask.mock_tool_calls is None else {**wanted, "mock_tool_calls": ask.mock_tool_calls}
         model = f"{group[0].model_name}\n{ask.model}"  # of a wildcard each name is another model
+        if len(group) < len(
+            self._router.deployments.group(ask.model)
+        ):  # so is what some may answer: by tags, by region
+            model = "\n".join((model, *(one.id for one in group)))
         return cache_key(self._scope, op, model, params, namespace=namespace, mock=ask.mock)
 
     async def _found(self, key: str) -> Json | None:
