@@ -52,6 +52,7 @@ from litellm.proxy.refusals import (
     Refusal,
     Refused,
     check_head,
+    reason_of,
     refusal_wire,
     split_target,
 )
@@ -260,7 +261,7 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._refuse(_reason(error))
+            self._refuse(reason_of(error))
 
     def _feed_slices(self, data: memoryview) -> None:
         """No slice can take a head, or what stands between two parts of a body, over its limit.
@@ -748,14 +749,3 @@ def _field_name(name: bytes) -> bytes:
     if not _TOKEN.fullmatch(name):
         raise RuntimeError(f"invalid response header name {name!r}")
     return name.lower()
-
-
-def _reason(error: httptools.HttpParserError) -> Refusal:
-    """Why the parser stopped: a rule of ours, a fault of ours, or the grammar."""
-    if not isinstance(error, httptools.HttpParserCallbackError):
-        return BAD_REQUEST
-    cause = error.__context__
-    if isinstance(cause, Refused):
-        return cause.refusal
-    log.error("a parser callback failed", exc_info=cause)
-    return CRASHED

@@ -1,11 +1,14 @@
-"""What the server refuses by itself, before any app: the answers, and the rules on a request's head. Pure."""
+"""What the server refuses by itself, before any app: the answers, and the rules on a request's head."""
 
+import logging
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 import httptools
 import orjson
+
+_log = logging.getLogger("litellm.proxy.server")
 
 STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -88,3 +91,14 @@ def split_target(url: bytes) -> tuple[str, bytes, bytes]:
         raise Refused(BAD_REQUEST)
     path = raw_path.decode()
     return unquote(path) if "%" in path else path, raw_path, query
+
+
+def reason_of(error: httptools.HttpParserError) -> Refusal:
+    """Why the parser stopped: a rule of ours, a fault of ours, or the grammar."""
+    if not isinstance(error, httptools.HttpParserCallbackError):
+        return BAD_REQUEST
+    cause = error.__context__
+    if isinstance(cause, Refused):
+        return cause.refusal
+    _log.error("a parser callback failed", exc_info=cause)
+    return CRASHED

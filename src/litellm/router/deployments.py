@@ -17,7 +17,7 @@ import orjson
 from litellm.exceptions import AuthenticationError
 from litellm.router import ranks
 from litellm.router.health import State
-from litellm.router.ranks import Ranks
+from litellm.router.ranks import Level, Ranks
 from litellm.types.calls import Ask, Call, Json, Target
 from litellm.types.http import Timeouts
 
@@ -113,6 +113,11 @@ class Group(tuple[Deployment, ...]):
     @cached_property
     def by_order(self) -> Ranks:
         return Ranks(self, ranks.by_order, ("weight", "rpm", "tpm"))
+
+    @cached_property
+    def lowest(self) -> Level:
+        """The first level by `order`."""
+        return self.by_order.level(0)
 
     @cached_property
     def by_price(self) -> Ranks:

@@ -85,12 +85,13 @@ def choose(
 
 
 def _drawn(group: Group, now: float, draw: float) -> Deployment | None:
-    """What candidates and lot come to where every deployment takes calls: nearly always, for a sixth of the time."""
-    ranks = group.by_order
-    for state in ranks.states:
+    """What candidates and lot come to where every deployment takes calls: nearly always, for an eighth of the time."""
+    for state in group.by_order.states:
         if state.open_at > now or state.strikes:
             return None
-    level = ranks.level(0)
+    level = group.lowest
+    if level.even:
+        return level.deployments[int(draw * len(level.deployments))]
     return level.deployments[place(level.sums, draw * level.sums[-1])]
 
 

@@ -31,7 +31,7 @@ def by_price(one: "Deployment") -> tuple[bool, int, float]:
 class Level:
     """Deployments that come into question together; `start` is the place of the first in the ranks."""
 
-    __slots__ = ("deployments", "start", "states", "sums", "weights")
+    __slots__ = ("deployments", "even", "start", "states", "sums", "weights")
 
     def __init__(
         self, start: int, deployments: "tuple[Deployment, ...]", states: tuple[State, ...], names: Sequence[str]
@@ -42,6 +42,7 @@ class Level:
         kinds = ([getattr(one, name) or 0.0 for one in deployments] for name in names)
         self.weights: list[float] = next(filter(any, kinds), [1.0] * len(deployments))
         """Of the first kind that any has, else all alike."""
+        self.even = len(set(self.weights)) == 1
         self.sums = list(accumulate(self.weights, initial=0.0))
         """Of the weights before each, and of all."""
 

@@ -127,13 +127,20 @@ class Router:
         chosen = choose(group, self.routing.strategy, began, random())
         if chosen is None:
             return await self._routed(ask, group, attempt, [], num_retries)
+        state, alone = chosen.state or State(), len(group) == 1
+        probe = state.begin(began)
         try:
-            served = Served(await self._attempt(ask, chosen, attempt, len(group) == 1, None), chosen)
+            result = await self._sending(ask, chosen, attempt, None)
         except e.LiteLLMError as error:
+            self._broke(chosen, state, alone, probe, error)
             return await self._routed(ask, group, attempt, [Failure(chosen, error, began)], num_retries)
+        except BaseException as error:
+            self._broke(chosen, state, alone, probe, error)
+            raise
+        self._has_answer(ask, chosen, state, alone, began, probe, result)
         if (budget := self._budget(first.model_name, began)) is not None:
             budget.earn()
-        return served
+        return Served(result, chosen)
 
     def remembered(self, ask: Ask, served: Served[Reply]) -> None:
         """A whole answer came from a cache (`ask.cached`): nobody was asked."""
@@ -350,24 +357,33 @@ class Router:
             probe = state.begin(began)
         else:
             began, probe = slot.began, slot.probe
-        streamed = False
         try:
             result = await self._sending(ask, deployment, attempt, total)
-            now = self._clock()
-            state.answered(now, now - began)
-            if ask.bond is not None:
-                ask.bond.served(ask.model, deployment, now)
-            if isinstance(result, EventStream):
-                result.on_close, streamed = state.ended, True
-                result.on_broke = partial(self._failed, deployment, state, alone)
-            return result
-        except e.LiteLLMError as error:
-            if not (isinstance(error, OutOfTime) and error.late):
-                self._failed(deployment, state, alone, error)
+        except BaseException as error:
+            self._broke(deployment, state, alone, probe, error)
             raise
-        finally:
-            if not streamed:
-                state.ended(probe)
+        self._has_answer(ask, deployment, state, alone, began, probe, result)
+        return result
+
+    def _has_answer(
+        self, ask: Ask, deployment: Deployment, state: State, alone: bool, began: float, probe: int, result: object
+    ) -> None:
+        """An attempt has an answer; as a stream it goes on."""
+        now = self._clock()
+        state.answered(now, now - began)
+        if ask.bond is not None:
+            ask.bond.served(ask.model, deployment, now)
+        if isinstance(result, EventStream):
+            result.on_close = state.ended
+            result.on_broke = partial(self._failed, deployment, state, alone)
+        else:
+            state.ended(probe)
+
+    def _broke(self, deployment: Deployment, state: State, alone: bool, probe: int, error: BaseException) -> None:
+        """An attempt ends without one."""
+        if isinstance(error, e.LiteLLMError) and not (isinstance(error, OutOfTime) and error.late):
+            self._failed(deployment, state, alone, error)
+        state.ended(probe)
 
     def _sending(
         self, ask: Ask, deployment: Deployment, attempt: Callable[[Call], Awaitable[T]], total: Total | None
