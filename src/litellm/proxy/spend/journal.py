@@ -23,7 +23,7 @@ from litellm.types.accounts import SpendRow
 
 ROTATE_AT: Final = 64 * 1024 * 1024
 SUFFIX: Final = ".log"
-REMEMBERED: Final = 20_000
+REMEMBERED: Final = 10_000
 """Final rows that are kept for the mover until it comes, so that it need not read what has been written."""
 AT_ONCE: Final = 2_000
 """As many of them it is given at a time: a mebibyte of lines, as it would read."""
