@@ -123,7 +123,8 @@ class State:
 
     def begin(self, now: float) -> int:
         """The call's number if it is the one that tries it after a rest, else 0: for `ended`."""
-        self._turn(now)
+        if int(now // 60) != self.minute:
+            self._turn(now)
         self.inflight += 1
         self.requests += 1
         probe = 0
@@ -146,7 +147,8 @@ class State:
         self.inflight -= 1
         if self.parallel is not None:
             self._weigh()
-        self._freed()
+        if self.queues is not None:
+            self.queues.freed()
 
     def used(self, tokens: int) -> None:
         """Tokens of a call that began here; they count for the second in which the last one did."""
@@ -221,11 +223,10 @@ class State:
         self._weigh()
 
     def _turn(self, now: float) -> None:
-        minute = int(now // 60)
-        if minute != self.minute:
-            self.minute = minute
-            self.requests = self.tokens = self.failed = 0
-            self.failures.clear()
+        """Another minute has begun."""
+        self.minute = int(now // 60)
+        self.requests = self.tokens = self.failed = 0
+        self.failures.clear()
 
     def _weigh(self) -> None:
         """What keeps calls away, in one number: choosing among a thousand looks at nothing else."""

@@ -129,8 +129,10 @@ class Router:
             return await self._routed(ask, group, attempt, [], num_retries)
         state, alone = chosen.state or State(), len(group) == 1
         probe = state.begin(began)
+        if ask.account is not None:
+            ask.account.tries(chosen)
         try:
-            result = await self._sending(ask, chosen, attempt, None)
+            result = await attempt(chosen.call(ask))
         except e.LiteLLMError as error:
             self._broke(chosen, state, alone, probe, error)
             return await self._routed(ask, group, attempt, [Failure(chosen, error, began)], num_retries)
