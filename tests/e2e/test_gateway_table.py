@@ -226,8 +226,9 @@ def test_every_behaviour_stands_in_the_table() -> None:
 
 
 def test_memory_does_not_grow(gateway: Gateway, caller: httpx.Client) -> None:
-    """Rounds of everything that is nasty take no further memory. How much is resident after one goes up and down by 40
-    MB, with the large bodies that were read last: it is what is always there that may not grow."""
+    """After three rounds of everything that is nasty, seven more take no further memory. How much is resident after one
+    goes up and down by 40 MB, with the large bodies that were read last: it is what is always there that may not grow.
+    """
     nasty = [
         "big", "big-header", "many-headers", "gzip-bomb", "bad-gzip", "reset-mid-body", "close-mid-body", "not-http",
         "status-500", "text-status-502", "answer-twice", "error-later-event", "bad-json-event", "stream-unfinished",
@@ -239,9 +240,11 @@ def test_memory_does_not_grow(gateway: Gateway, caller: httpx.Client) -> None:
                 chat(caller, model, stream=stream, num_retries=0)
         return gateway.usage().rss_kib
 
-    before = max(round() for _ in range(3))
-    after = min(round() for _ in range(3))
-    assert after - before < 10_000, (before, after)
+    for _ in range(3):
+        round()
+    before = min(round() for _ in range(3))
+    after = min(round() for _ in range(4))
+    assert after - before < 30_000, (before, after)
 
 
 def test_nothing_was_logged_of_all_this(gateway: Gateway) -> None:

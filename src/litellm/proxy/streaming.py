@@ -29,8 +29,8 @@ class Relay:
     """
 
     __slots__ = (
-        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last", "_over",
-        "_queue", "_settling", "_silence", "_splicer", "_stream", "_timer",
+        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last", "_queue",
+        "_settling", "_silence", "_splicer", "_stream", "_timer",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +48,6 @@ class Relay:
         self._on_last = last
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
-        self._over = False  # its last word has been heard, or said
         self._queue: list[bytes] = []
         self._settling: Awaitable[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None
@@ -76,12 +75,11 @@ class Relay:
     # The stream's side (a Sink).
 
     def data(self, data: bytes, /) -> None:
-        if self._over:  # an upstream that goes on after its last word is not listened to
-            return
         splicer = self._splicer
+        if splicer.done or self._finished.done():  # an upstream that goes on after its last word is not listened to
+            return
         out = splicer.feed(data)
         if splicer.done:
-            self._over = True
             self._last_comes(None)
         if out:
             self._write(out)
@@ -124,7 +122,6 @@ class Relay:
                 self._catching_up = self._loop.create_task(self._catch_up())
 
     def _finish(self) -> None:
-        self._over = True
         if not self._finished.done():
             self._finished.set_result(None)
 

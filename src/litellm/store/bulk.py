@@ -69,7 +69,7 @@ def _flat(row: SpendRow) -> list[Any]:
     flat = list(_VALUES(row))
     for place in _JSON:
         value = flat[place]
-        flat[place] = orjson.dumps(value).decode() if value else _EMPTY[type(value)]
+        flat[place] = orjson.dumps(value).decode() if value else _EMPTY.get(type(value), "null")
     return flat
 
 
