@@ -69,8 +69,5 @@ def _flat(row: SpendRow) -> list[Any]:
     flat = list(_VALUES(row))
     for place in _JSON:
         value = flat[place]
-        flat[place] = orjson.dumps(value).decode() if value else _EMPTY.get(type(value), "null")
+        flat[place] = "[]" if value == () else "{}" if value == {} else orjson.dumps(value).decode()
     return flat
-
-
-_EMPTY: Final = {tuple: "[]", list: "[]", dict: "{}"}
