@@ -101,12 +101,12 @@ def test_other_fields_cannot_be_opened(name: str) -> None:
     assert refused({name: "x"}, replace(OWN, clientside=frozenset({name}))).param == name
 
 
-@pytest.mark.parametrize("given", [{"api_base"}, {"base_url"}, {"api_base", "base_url"}], ids=lambda g: "+".join(g))
+@pytest.mark.parametrize("given", [("api_base",), ("base_url",), ("api_base", "base_url")], ids="+".join)
 @pytest.mark.parametrize("beside", [{}, {"api_key": "sk-theirs"}, {"organization": "org-theirs"},
                                     {"api_key": "sk-theirs", "organization": "org-theirs"}])  # fmt: skip
 @pytest.mark.parametrize("timeout", [{}, {"timeout": 5}])
 def test_a_callers_address_never_travels_with_what_is_the_deployments_own(
-    given: set[str], beside: dict[str, str], timeout: dict[str, Any]
+    given: tuple[str, ...], beside: dict[str, str], timeout: dict[str, Any]
 ) -> None:
     deployment = changed({**dict.fromkeys(given, "http://theirs.example/v1"), **beside, **timeout})
     if "api_key" not in beside:
