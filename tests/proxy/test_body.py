@@ -1,7 +1,7 @@
 """What a request may say, how, and what is said of it otherwise."""
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -9,17 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm.proxy import body
-from litellm.proxy.body import MAX_DEPTH, MAX_FORGIVEN, Read, parse
+from litellm.proxy.body import MAX_DEPTH, MAX_FORGIVEN, parse
 from litellm.proxy.errors import ProxyError
-from litellm.types.calls import Op
+from litellm.types.calls import Ask, Json, Op
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 CHAT: dict[str, Any] = {"model": "m", "messages": MESSAGES}
 
 
-def read(wire: Any, op: Op = "chat", model: str | None = None, default: str | None = None) -> Read:
+class Seen(NamedTuple):
+    ask: Ask
+    ours: Json
+    usage_wanted: bool
+
+
+def read(wire: Any, op: Op = "chat", model: str | None = None, default: str | None = None) -> Seen:
     raw = wire if isinstance(wire, bytes) else orjson.dumps(wire)
-    return body.read(op, raw, "/chat/completions", model, default, "call-1")
+    return Seen(*body.read(op, raw, "/chat/completions", model, default, "call-1"))
 
 
 def refused(wire: Any, op: Op = "chat") -> ProxyError:

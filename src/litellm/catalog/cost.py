@@ -290,7 +290,8 @@ def _plain(usage: Usage, rates: Rates, service_tier: str | None) -> Cost | None:
     left = total - sum(parts)
     if left:
         parts[4 if reasoned else 3 if said else 1 if read else 0] += left
-    return Cost(total, parts[0], parts[1], 0, parts[3], parts[4])
+    # `Cost(...)` takes twice as long.
+    return tuple.__new__(Cost, (total, *parts, 0))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _only(details: Any, name: str, whole: Any) -> int | None:
@@ -302,11 +303,11 @@ def _only(details: Any, name: str, whole: Any) -> int | None:
     if type(details) is not dict:
         return None
     counts: dict[str, Any] = details  # pyright: ignore[reportUnknownVariableType]
-    counted = [value for value in counts.values() if value]
-    if not counted:
+    if not any(counts.values()):
         return 0
     count = counts.get(name)
-    return count if len(counted) == 1 and type(count) is int and 0 < count <= whole else None
+    alone = sum(map(bool, counts.values())) == 1
+    return count if alone and type(count) is int and 0 < count <= whole else None
 
 
 _FEMTO: Final = 1000  # amounts are summed in thousandths of a pico-dollar, for the sake of milliseconds

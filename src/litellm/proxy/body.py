@@ -4,7 +4,7 @@ What was checked is what is sent: the parsed dict is encoded anew, the caller's 
 """
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -27,12 +27,8 @@ _TRAILING_COMMA: Final = re.compile(rb'("(?:[^"\\]++|\\.)*+"?|[\[{,]\s*+,)|,(?=\
 MAX_FORGIVEN: Final = 1024 * 1024  # bytes; people write trailing commas, and do not write this much
 
 
-class Read(NamedTuple):
-    """A request's body: the ask, our own parameters (never sent), whether the caller wants a stream's usage."""
-
-    ask: Ask
-    ours: Json
-    usage_wanted: bool
+Read = tuple[Ask, Json, bool]
+"""A request's body: the ask, our own parameters (never sent), whether the caller wants a stream's usage."""
 
 
 def parse(body: bytes) -> Json:
@@ -85,7 +81,7 @@ def read(op: Op, body: bytes, path: str, model: str | None, default: str | None,
     if ours:
         ask.metadata = as_object(ours.get("metadata"))
         _mock(ask, ours)
-    return Read(ask, ours, usage_wanted)
+    return ask, ours, usage_wanted
 
 
 def unknown_model(path: str, model: object) -> ProxyError:

@@ -1,7 +1,7 @@
 """Where an inference request may go, whom it is for, how it is to be tried: by its key, its body and its headers."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from litellm.proxy import body, clientside, regions
 from litellm.proxy.config.kinds import first
@@ -19,13 +19,9 @@ if TYPE_CHECKING:  # there are keys only if there is a store
     from litellm.proxy.keys.book import KeyBook
 
 
-class Destination(NamedTuple):
-    """`group` may serve the request; `ours` are the parameters of ours that it came with, those of headers included."""
-
-    group: tuple[Deployment, ...]
-    wanted: Wanted
-    ours: Json
-    retries: int | None
+Destination = tuple[tuple[Deployment, ...], Wanted, Json, int | None]
+"""Who may serve the request, whom it is for, the parameters of ours that it came with, those of headers included, and
+how often it is to be tried again."""
 
 
 # Headers that say what a body may say too (litellm-contract 1b.6).
@@ -39,10 +35,16 @@ _STEERING: Final = {
 
 
 def destination(
-    snapshot: Snapshot, exchange: Exchange, identity: Identity, path: str, read: body.Read, keys: "KeyBook | None"
+    snapshot: Snapshot,
+    exchange: Exchange,
+    identity: Identity,
+    path: str,
+    ask: Ask,
+    ours: Json,
+    keys: "KeyBook | None",
 ) -> Destination:
     """The ask is told of what the router needs to know. Raises ProxyError 400, 401, 403."""
-    ask, ours, retries = read.ask, read.ours, None
+    retries = None
     group = _group(snapshot, exchange, ask, identity, path)
     wanted = _NOBODY if keys is None and snapshot.any_tag is None else _wanted(exchange, ask, identity)
     bound = regions.bound(identity, keys.customer(wanted.end_user)) if keys is not None else None
@@ -62,7 +64,7 @@ def destination(
         ask.bond = snapshot.sticking.bond(exchange, identity, ask, ours)
     if snapshot.queues:
         _place(snapshot, ask, ours, identity)
-    return Destination(group, wanted, ours, retries)
+    return group, wanted, ours, retries
 
 
 def _group(snapshot: Snapshot, exchange: Exchange, ask: Ask, identity: Identity, path: str) -> tuple[Deployment, ...]:

@@ -6,6 +6,8 @@ own headers under `llm_provider-`. Whatever comes from outside is stripped of co
 
 from typing import Any, Final
 
+from orjson import dumps
+
 from litellm._version import version
 from litellm.catalog.cost import NANO, Cost, dollars
 from litellm.proxy.exchange import Exchange
@@ -28,25 +30,27 @@ _NOT_PASSED: Final = frozenset(
      b"content-encoding", b"proxy-authenticate", b"set-cookie"}
 )  # fmt: skip
 
-_CALL: Final = (
-    b"%bx-litellm-call-id: %b\r\nx-request-id: %b\r\nx-litellm-attempted-retries: %d\r\n"
-    b"x-litellm-attempted-fallbacks: %d\r\nx-litellm-response-duration-ms: %.3f\r\n"
-    b"x-litellm-overhead-duration-ms: %.3f\r\n%b%b%b"
-)
-
 # Input is all of the prompt and output all of the completion; cache and reasoning, below, are parts of them. There is
 # neither discount nor margin, so that the original cost is the cost.
 _COST: Final = (
     b"x-litellm-response-cost: %b\r\nx-litellm-response-cost-original: %b\r\n"
     b"x-litellm-response-cost-discount-amount: 0.0\r\nx-litellm-response-cost-margin-amount: 0.0\r\n"
     b"x-litellm-response-cost-margin-percent: 0.0\r\n"
-    b"x-litellm-response-cost-input: %a\r\nx-litellm-response-cost-output: %a\r\n"
+    b"x-litellm-response-cost-input: %b\r\nx-litellm-response-cost-output: %b\r\n"
 )
+
+
+_TRIED: Final = b"\r\nx-litellm-attempted-retries: %d\r\nx-litellm-attempted-fallbacks: %d\r\n"
+_FIRST: Final = _TRIED % (0, 0)
 
 
 def upstream(headers: RawHeaders) -> bytes:
     """An upstream's headers as we pass them on. The transport's parser has refused CR, LF and NUL in them."""
-    return b"".join([b"llm_provider-%b: %b\r\n" % (name, value) for name, value in headers if name not in _NOT_PASSED])
+    parts: list[bytes] = []
+    for name, value in headers:
+        if name not in _NOT_PASSED:
+            parts += (b"llm_provider-", name, b": ", value, b"\r\n")
+    return b"".join(parts)
 
 
 def of_deployment(deployment: Deployment) -> bytes:
@@ -74,8 +78,8 @@ def of_cost(cost: Cost | None) -> bytes:
     if cost is None:
         return b""
     nano, asked, read, created, said, reasoned, tools = cost
-    total = b"%a" % (nano / NANO)
-    lines = _COST % (total, total, (asked + read + created) / NANO, (said + reasoned) / NANO)
+    total = dumps(nano / NANO)  # orjson: `%a` takes five times as long for a float
+    lines = _COST % (total, total, dumps((asked + read + created) / NANO), dumps((said + reasoned) / NANO))
     return lines + _parts(cost) if read or created or reasoned or tools else lines
 
 
@@ -104,10 +108,13 @@ def of_call(
     call_id = exchange.call_id.encode()
     total = now - exchange.started
     exchange.overhead_seconds = overhead = max(0.0, total - exchange.upstream_seconds - served.lost)
-    return _CALL % (
-        kind, call_id, call_id, served.retries, served.fallbacks, total * 1000, overhead * 1000, costs,
-        of_deployment(served.deployment), upstream(raw)
-    )  # fmt: skip
+    tried = _FIRST if not (served.retries or served.fallbacks) else _TRIED % (served.retries, served.fallbacks)
+    return b"".join((
+        kind, b"x-litellm-call-id: ", call_id, b"\r\nx-request-id: ", call_id, tried,
+        b"x-litellm-response-duration-ms: ", dumps(int(total * 1e6) / 1000),
+        b"\r\nx-litellm-overhead-duration-ms: ", dumps(int(overhead * 1e6) / 1000),
+        b"\r\n", costs, of_deployment(served.deployment), upstream(raw),
+    ))  # fmt: skip
 
 
 def of_answer(exchange: Exchange) -> bytes:

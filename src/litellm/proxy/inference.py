@@ -73,9 +73,9 @@ async def serve(
     if snapshot.hooks is not None:
         raw = await snapshot.hooks.passage(exchange, identity, route.op).before(raw, named, snapshot.default_model)
         named = None
-    read = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
-    ask, asked = read.ask, read.ask.model
-    group, wanted, ours, retries = destination(snapshot, exchange, identity, route.path, read, keys)
+    ask, ours, usage_wanted = body.read(route.op, raw, route.path, named, snapshot.default_model, exchange.call_id)
+    asked = ask.model
+    group, wanted, ours, retries = destination(snapshot, exchange, identity, route.path, ask, ours, keys)
     if snapshot.checks_windows:
         group = await _roomy(snapshot, exchange, ask, group, raw)
     if route.explains:
@@ -97,7 +97,7 @@ async def serve(
         told = None
         if continuing is not None and not exchange.cache_hit and continuing.takes(ask, group):
             told = continuing.over(exchange, streamed, ask, asked, group, retries, len(raw))
-        splicer = _splicer(exchange, asked, read.usage_wanted, streamed)
+        splicer = _splicer(exchange, asked, usage_wanted, streamed)
         return partial(_stream, exchange, streamed, splicer, told or splicer, snapshot.commit_seconds, metrics)
     sending = router.send(ask, group, retries)
     served = await (sending if exchange.passage is None else exchange.passage.beside(sending, exchange.charge))

@@ -1,6 +1,7 @@
 """What the server refuses by itself, before any app: the answers, and the rules on a request's head."""
 
 import logging
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -78,6 +79,7 @@ def check_head(version: str, headers: list[tuple[bytes, bytes]], fields: dict[by
             raise Refused(BAD_CODING)
 
 
+@lru_cache(maxsize=1024)
 def split_target(url: bytes) -> tuple[str, bytes, bytes]:
     """A request target as (path, raw path, query): origin form, absolute form, or `*`."""
     raw_path, _, query = url.partition(b"?")

@@ -3,8 +3,8 @@
 Every floor above sees only this page. `http.py` is the real thing, `mock.py` the one for tests.
 """
 
-from collections.abc import AsyncIterator
-from typing import Literal, Protocol
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, Literal, Protocol
 
 from litellm.types.http import HttpRequest, HttpResponse, RawHeaders
 
@@ -90,11 +90,11 @@ class Transport(Protocol):
     Cancelling a call closes its connection at once: a caller who has gone must stop costing money.
     """
 
-    async def send(self, request: HttpRequest, /) -> HttpResponse:
+    def send(self, request: HttpRequest, /) -> Coroutine[Any, Any, HttpResponse]:
         """One request, one complete response of any status. Raises TransportError, InvalidRequest."""
         ...
 
-    async def stream(self, request: HttpRequest, /) -> ResponseStream:
+    def stream(self, request: HttpRequest, /) -> Coroutine[Any, Any, ResponseStream]:
         """Returns when the response's head has arrived. Raises as `send`; the body's failures come with the body."""
         ...
 

@@ -2,20 +2,23 @@
 
 import asyncio
 import socket
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from litellm.transport.base import ClosedEarly, ConnectFailed, ResponseStream, TimedOut
 from litellm.transport.connect import open_socket
 from litellm.transport.connection import Connection, Stale
 from litellm.transport.decompress import ACCEPTED
 from litellm.transport.pool import Key, Origin, Pool
-from litellm.transport.response import Stream, Whole
+from litellm.transport.response import Answer, Stream, Whole
 from litellm.transport.tls import Contexts
 from litellm.transport.tunnel import Proxies, open_tunnel
 from litellm.transport.upload import pump
 from litellm.types.http import Headers, HttpRequest, HttpResponse, InvalidRequest, Tls, Upload, Url
+
+T = TypeVar("T")
 
 MAX_BODY: Final = 100_000_000
 IDLE_SECONDS: Final = 55.0
@@ -76,15 +79,11 @@ class HttpTransport:
     def idle_connections(self) -> int:
         return sum(len(origin.idle) for origin in self._pool.origins.values())
 
-    async def send(self, request: HttpRequest, /) -> HttpResponse:
-        exchange = Whole(self._own_loop().create_future(), self._max_body)
-        await self._carry(request, exchange)
-        return exchange.response()
+    def send(self, request: HttpRequest, /) -> Coroutine[Any, Any, HttpResponse]:
+        return self._carry(request, Whole(self._max_body))
 
-    async def stream(self, request: HttpRequest, /) -> ResponseStream:
-        exchange = Stream(self._own_loop().create_future(), self._max_body)
-        await self._carry(request, exchange)
-        return exchange
+    def stream(self, request: HttpRequest, /) -> Coroutine[Any, Any, ResponseStream]:
+        return self._carry(request, Stream(self._max_body))
 
     async def aclose(self) -> None:
         self._closed = True
@@ -94,10 +93,11 @@ class HttpTransport:
             connection.fail(ClosedEarly("the transport was closed"))
         await self._pool.emptied()
 
-    async def _carry(self, request: HttpRequest, exchange: Whole | Stream) -> None:
-        """Send the request, a second time if the first reached nobody; return when the exchange is done."""
+    async def _carry(self, request: HttpRequest, exchange: Answer[T]) -> T:
+        """Send the request, a second time if the first reached nobody; return what the exchange has brought."""
+        loop = self._own_loop()
         total = request.timeouts.total
-        end_by = inf if total is None else self._own_loop().time() + total
+        end_by = inf if total is None else loop.time() + total
         route = self._route(request)
         head, body = _wire(route, request)
         # A connection that may be stale is taken only by what can be sent again: not by an upload, nor the second time.
@@ -105,18 +105,20 @@ class HttpTransport:
             connection = route.origin.take() if may_send_again else None
             if connection is None:
                 connection = await self._connect(route.origin, request, end_by)
+            exchange.done = loop.create_future()
             connection.start(head, exchange, request.timeouts, end_by)
             if body and connection.state == "sending":
                 connection.upload(pump(connection, body))
             try:
-                return await exchange.done
+                await exchange.done
+                break
             except Stale:
                 if not may_send_again:
                     raise
-                exchange.done = self._own_loop().create_future()
             except asyncio.CancelledError:
                 connection.abandon(exchange)
                 raise
+        return exchange.response()
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()

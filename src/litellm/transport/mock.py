@@ -43,7 +43,8 @@ class MockTransport:
 
     async def stream(self, request: HttpRequest, /) -> ResponseStream:
         status, headers, chunks = await self._answer(request)
-        stream = Stream(asyncio.get_running_loop().create_future(), MAX_BODY)
+        stream = Stream(MAX_BODY)
+        stream.done = asyncio.get_running_loop().create_future()
         stream.source = _Playback(stream, chunks, self._running)
         stream.on_head(status, headers, None, None)
         return stream

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Final, Protocol
+from typing import Final, Protocol, Self, TypeVar
 
 from litellm.transport.base import ClosedEarly, NotHTTP, Receiver, TransportError
 from litellm.transport.connection import Connection
 from litellm.transport.decompress import Decoder, decoder_for
 from litellm.transport.exchange import Exchange
 from litellm.types.http import HttpResponse, RawHeaders
+
+T = TypeVar("T", covariant=True)
 
 WINDOW: Final = 1 << 16
 """Bytes that may wait for a reader before reading from the socket pauses."""
@@ -37,15 +39,23 @@ class Source(Protocol):
     def abandon(self, exchange: Exchange, /) -> None: ...
 
 
+class Answer(Exchange, Protocol[T]):
+    """An exchange that has `response` once `done` is set; `done` is given to it anew each time it is sent."""
+
+    done: asyncio.Future[None]
+
+    def response(self) -> T: ...
+
+
 class Whole:
     """Collects one response of at most `limit` bytes of body. `done` is set when it is complete."""
 
     __slots__ = ("_body", "_decoder", "_limit", "_more", "done", "headers", "source", "status")
 
     source: Connection
+    done: asyncio.Future[None]
 
-    def __init__(self, done: asyncio.Future[None], limit: int) -> None:
-        self.done = done
+    def __init__(self, limit: int) -> None:
         self.status = 0
         self.headers: RawHeaders = []
         self._limit = limit
@@ -105,9 +115,9 @@ class Stream:
     )  # fmt: skip
 
     source: Source
+    done: asyncio.Future[None]
 
-    def __init__(self, done: asyncio.Future[None], limit: int) -> None:
-        self.done = done
+    def __init__(self, limit: int) -> None:
         self.status = 0
         self.headers: RawHeaders = []
         self._limit = limit
@@ -159,6 +169,9 @@ class Stream:
         self._wake()
 
     # The reader
+
+    def response(self) -> Self:
+        return self
 
     def relay(self, receiver: Receiver, /) -> None:
         self._receiver = receiver
