@@ -71,9 +71,9 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_armed", "_began", "_chunked", "_complete", "_deadline", "_drained", "_end_by", "_exchange", "_fault",
         "_fresh", "_head_bytes", "_head_ready", "_headers", "_home", "_idle_seconds", "_interim", "_is_1_1",
-        "_is_interim", "_is_readable", "_length", "_loop", "_name", "_notes", "_parser", "_paused", "_pieces", "_pump", "_reusable",
-        "_said", "_status", "_timeouts", "_timer", "_transport", "_unaccepted", "_unframed", "_unread", "_unsent",
-        "_until_eof", "_write_paused", "state",
+        "_is_interim", "_is_readable", "_length", "_loop", "_name", "_notes", "_parser", "_paused", "_pieces",
+        "_pump", "_reusable", "_said", "_status", "_timeouts", "_timer", "_transport", "_unaccepted", "_unframed",
+        "_unread", "_unsent", "_until_eof", "_write_paused", "state",
     )  # fmt: skip
 
     def __init__(
