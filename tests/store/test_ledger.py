@@ -71,6 +71,24 @@ def test_a_row_that_is_there_already_costs_the_others_nothing(where: Where) -> N
     asyncio.run(run())
 
 
+def test_more_rows_than_one_statement_takes(where: Where) -> None:
+    """With and without what a row may lack, so that nothing lands in another column, or in another row."""
+
+    async def run() -> None:
+        async with opened(where) as ledger:
+            full = {"error": "429 RateLimitError", "user_id": "u", "team_id": "t", "end_user": "e", "stream": True}
+            rows = [row(n, **(full if n % 3 else {}), spend=None if n % 5 == 0 else n) for n in range(613)]
+            assert await ledger.move("f", 0, 1, rows)
+            found, count = await ledger.log(LogQuery(descending=False, size=1000))
+            assert (found, count) == (rows, 613)
+            assert (await ledger.log(LogQuery(where={"team_id": "t"}, size=1)))[1] == sum(1 for n in range(613) if n % 3)
+            assert await ledger.move("g", 0, 1, [*rows, row(613)]), "all but one are there already"
+            assert (await ledger.log(LogQuery(size=1)))[1] == 614 and ledger.duplicates == 613
+            assert await ledger.prove() == []
+
+    asyncio.run(run())
+
+
 def test_an_attempt_costs_and_is_no_request(where: Where) -> None:
     async def run() -> None:
         async with opened(where) as ledger:

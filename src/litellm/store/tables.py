@@ -120,7 +120,9 @@ SPEND_LOG: Final = Table(
     postgresql_partition_by="LIST (day)",
 )
 for _name in ("admitted_at", "key", "user_id", "team_id", "end_user", "model_group"):
-    Index(f"spend_log_{_name}", SPEND_LOG.c[_name])
+    _sought = SPEND_LOG.c[_name]
+    _has = _sought.is_not(None) if _sought.nullable else None
+    Index(f"spend_log_{_name}", _sought, postgresql_where=_has, sqlite_where=_has)
 
 _SUMS: Final = ("spend", "requests", "failures", "prompt_tokens", "completion_tokens")
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from litellm.store.base import StoreError
 
-VERSIONS: Final = ("v0001_rows_and_spend", "v0002_prompts")
+VERSIONS: Final = ("v0001_rows_and_spend", "v0002_prompts", "v0003_partial_indexes")
 """Names of modules of this package, in order."""
 TABLE: Final = "schema_version"
 
