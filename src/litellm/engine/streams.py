@@ -5,6 +5,7 @@ cancels the provider's work at once.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from math import inf
 from typing import Final, Protocol
@@ -18,6 +19,8 @@ from litellm.types.http import RawHeaders, Timeouts
 MAX_WAITING: Final = 64 * 1024
 LOOKING: Final = 0.25
 """How often a taker of bytes looks for events, as a share of the time between them: so much later it sees a stall."""
+_PLAIN: Final = re.compile(rb"data: \{[^\r\n]*\n\n")
+_NOTHING: Final[tuple[bytes, Json]] = b"", {}
 AFTER_DONE_SECONDS: Final = 1.0
 """A provider that has said its last word gets this long to end its answer: then the connection can be used again."""
 
@@ -37,8 +40,9 @@ class EventStream:
     """
 
     __slots__ = (
-        "_at", "_decoder", "_ended", "_error", "_failure_of", "_fed", "_paused", "_pieces", "_ready", "_response",
-        "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "on_broke", "on_close", "seconds",
+        "_at", "_decoder", "_ended", "_error", "_failure_of", "_fed", "_first", "_paused", "_pieces", "_ready",
+        "_response", "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "on_broke", "on_close",
+        "seconds",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +67,7 @@ class EventStream:
         self._fed = 0  # how many of the pieces the decoder has seen, and up to where the next one
         self._at = 0
         self._ready: list[Json] = []  # chunks decoded and not yet taken
+        self._first = _NOTHING  # the first event's data and its chunk, if they were all that came
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Sink | None = None
         self._paused = False
@@ -166,7 +171,8 @@ class EventStream:
 
     def decode(self, data: bytes) -> Json:
         """One event's data as a chunk, for a taker of bytes. Raises what is wrong with it."""
-        return self._decoder.chunk(data)
+        first, self._first = self._first, _NOTHING
+        return first[1] if first[0] == data else self._decoder.chunk(data)
 
     @property
     def patience(self) -> float:
@@ -205,17 +211,30 @@ class EventStream:
         """Decodes little more than the first event: the rest may go by as bytes."""
         decoder = self._decoder
         while not self._ready and self._fed < len(self._pieces) and decoder.error is None:
-            piece = self._pieces[self._fed]
-            border = piece.find(b"\n\n", self._at)
-            if border < 0 or border + 2 == len(piece):
-                self._ready = decoder.feed(piece[self._at :])
+            piece, at = self._pieces[self._fed], self._at
+            border = piece.find(b"\n\n", at)
+            block = piece[at:] if border < 0 else piece[at : border + 2]
+            if at + len(block) == len(piece):
                 self._fed, self._at = self._fed + 1, 0
             else:
-                self._ready = decoder.feed(piece[self._at : border + 2])
-                self._at = border + 2
+                self._at += len(block)
+            if piece is self._pieces[0] and at == 0 and _PLAIN.fullmatch(block):  # nearly every stream begins so
+                self._decode_plain(block[6:-2])
+            else:
+                self._ready = decoder.feed(block)
         if not self._ready:
             self._ready = self._last()
         return bool(self._ready) or self._ended or decoder.done
+
+    def _decode_plain(self, data: bytes) -> None:
+        """The first event by itself, and its chunk remembered for a taker of bytes, who decodes it again."""
+        try:
+            chunk = self._decoder.chunk(data)
+        except e.LiteLLMError as error:
+            self._decoder.error = error
+            return
+        self._first = data, chunk
+        self._ready.append(chunk)
 
     def _decode_rest(self) -> list[Json]:
         pieces = self._pieces[self._fed :]

@@ -168,8 +168,6 @@ class ChunkDecoder:
                     chunks.append(self.chunk(event.data))
         except e.LiteLLMError as error:
             self.error = error
-        if chunks:
-            self._beginning = None
         return chunks
 
     def chunk(self, data: bytes) -> Json:
@@ -186,6 +184,7 @@ class ChunkDecoder:
         choices = chunk.get("choices")
         if choices:
             self._note(choices, data)
+        self._beginning = None
         return chunk
 
     def _note(self, choices: Any, data: bytes) -> None:

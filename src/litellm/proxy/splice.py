@@ -180,27 +180,32 @@ class Splicer:
 
     def _event(self, block: bytes) -> bytes:
         """One event that has to be looked at."""
-        event = parse_block(block)
-        if event is None:
+        if block.startswith(b"data: ") and b"\n" not in block:  # nearly all there are
+            data = block[6:]
+        elif (event := parse_block(block)) is not None:
+            data = event.data
+        else:
             return block + b"\n\n" if block else b""  # a comment: servers send them to keep the line open
-        if event.data == b"[DONE]":
+        if data == b"[DONE]":
             self.done = True
             return DONE
-        if not event.data:
+        if not data:
             return b""
-        chunk = self._decode(event.data)
+        chunk = self._decode(data)
         self.events += 1
-        self._note(chunk)
+        finishes = self._note(chunk)
         if not self._usage_wanted and chunk.get("usage") and not chunk.get("choices"):
             return b""
-        if b"\n" in event.data:  # several `data:` lines: one of the same meaning
+        if b"\n" in data:  # several `data:` lines: one of the same meaning
             return b"data: %b\n\n" % self._rewritten(chunk)
-        return self._renamed(event.data, chunk)
+        return self._renamed(data, chunk, learn=not finishes)
 
-    def _note(self, chunk: Json) -> None:
+    def _note(self, chunk: Json) -> bool:
+        """Whether it ends something: no other event is of its form then."""
         usage = as_object(chunk.get("usage"))
+        finishes = False
         if usage:
-            self.usage = usage
+            self.usage, finishes = usage, True
         for choice in as_list(chunk.get("choices")) or ():
             fields = as_object(choice) or {}
             index: Any = fields.get("index")
@@ -208,8 +213,10 @@ class Splicer:
             self._seen.add(index)
             if fields.get("finish_reason"):
                 self._finished.add(index)
+                finishes = True
+        return finishes
 
-    def _renamed(self, data: bytes, chunk: Json) -> bytes:
+    def _renamed(self, data: bytes, chunk: Json, learn: bool) -> bytes:
         """The event under the model name that the caller asked for, and its form remembered."""
         if "model" not in chunk:
             return b"data: %b\n\n" % data
@@ -218,8 +225,9 @@ class Splicer:
             at = data.find(old)
             if at >= 0 and data.count(b'"model"') == 1:  # a single such token is the one at depth 1
                 new = b'"model"' + colon + self._model
-                self._learn(data, chunk, at, old, new)
-                return b"data: %b%b%b\n\n" % (data[:at], new, data[at + len(old) :])
+                if learn:
+                    self._learn(data, chunk, at, old, new)
+                return b"".join((b"data: ", data[:at], new, data[at + len(old) :], b"\n\n"))
         return b"data: %b\n\n" % self._rewritten(chunk)
 
     def _rewritten(self, chunk: Json) -> bytes:
@@ -248,17 +256,15 @@ class Splicer:
 
 
 def _growing_text(data: bytes, chunk: Json) -> tuple[int, int] | None:
-    """Where the one growing text of a chunk stands in its bytes; None if there is not exactly one, or a finish."""
+    """Where the one growing text of a chunk stands in its bytes; None if there is not exactly one."""
     choices = as_list(chunk.get("choices"))
     choice = as_object(choices[0]) if choices and len(choices) == 1 else None
-    if choice is None or chunk.get("usage"):
+    if choice is None:
         return None
     fields = as_object(choice.get("delta")) or choice
-    if choice.get("finish_reason"):
-        return None
     for name in _GROWING:
         text = fields.get(name)
-        if not isinstance(text, str) or not _PLAIN.fullmatch(text):
+        if not text or not isinstance(text, str) or not _PLAIN.fullmatch(text):
             continue
         for colon in (b":", b": "):
             before = b'"%b"%b"' % (name.encode(), colon)

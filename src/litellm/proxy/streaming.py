@@ -53,7 +53,7 @@ class Relay:
         self._catching_up: asyncio.Task[None] | None = None
         self._last = self._event_at = self._loop.time()  # when something went out; when the last event was there
         self._events = 0  # as many there were then
-        self._timer = self._loop.call_later(min(silence, stream.patience), self._tick)
+        self._timer: asyncio.TimerHandle | None = None  # there is none for a stream that has all arrived
 
     async def run(self, fields: bytes) -> None:
         """Sends the status line and everything after it. Cancelled when the caller hangs up; closes the upstream."""
@@ -62,12 +62,17 @@ class Relay:
             self._stream.relay(self)
             if not self._finished.done():
                 self._exchange.write(b"")  # the head, if no event has taken it along
+                if self._splicer.done:
+                    self._expect_end()
+                else:
+                    self._look_in(min(self._silence, self._stream.patience))
                 await self._finished
             if self._catching_up is not None:
                 await self._catching_up
             self._exchange.end()
         finally:
-            self._timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             self._stream.close()
             if self._catching_up is not None:
                 self._catching_up.cancel()
@@ -85,9 +90,9 @@ class Relay:
             self._write(out)
         if splicer.error is not None:
             self._fail(splicer.error)
-        elif splicer.done:
+        elif splicer.done and self._timer is not None:
             self._timer.cancel()
-            self._timer = self._loop.call_later(AFTER_DONE_SECONDS, self._finish)
+            self._expect_end()
 
     def end(self, error: e.LiteLLMError | None, /) -> None:
         if self._finished.done():
@@ -136,7 +141,14 @@ class Relay:
         if now - self._last >= self._silence * 0.99 and self._catching_up is None:
             self._write(KEEPALIVE)
         wait = self._silence - (now - self._last)
-        self._timer = self._loop.call_later(min(wait if wait > 0 else self._silence, self._stream.patience), self._tick)
+        self._look_in(min(wait if wait > 0 else self._silence, self._stream.patience))
+
+    def _look_in(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(seconds, self._tick)
+
+    def _expect_end(self) -> None:
+        """The last word has been said."""
+        self._timer = self._loop.call_later(AFTER_DONE_SECONDS, self._finish)
 
     def _write(self, data: bytes) -> None:
         self._last = self._loop.time()
