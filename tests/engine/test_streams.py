@@ -12,6 +12,7 @@ from litellm import exceptions as e
 from litellm.engine import streams
 from litellm.engine.engine import Engine
 from litellm.engine.streams import EventStream
+from litellm.providers.openai import ChunkDecoder
 from litellm.transport.base import ClosedEarly
 from litellm.transport.mock import MockTransport
 from litellm.types.calls import Call, Json, Target
@@ -298,6 +299,49 @@ class Taker:
     def end(self, error: e.LiteLLMError | None, /) -> None:
         self.ends.append(error)
         self.ended.set()
+
+
+@pytest.mark.parametrize("begins", [b"data: %b\n\n", b"data: %b\r\n\r\n", b"data:%b\n\n", b": c\n\ndata: %b\n\n"])
+def test_wherever_packets_end_the_chunks_are_the_same(begins: bytes) -> None:
+    first = event("a")[6:-2]
+    whole = begins % first + event("b") + FINISH + DONE
+
+    async def test(at: Opened) -> None:
+        for cut in range(1, len(begins % first) + 12):
+            feed = Feed()
+            feed.put(whole[:cut], whole[cut:], None)
+            opened = Opened(feed, MockTransport(lambda _, feed=feed: (200, SSE, aiter(feed))))
+            assert texts([chunk async for chunk in await opened.stream()]) == "ab", cut
+            feed.put(whole[:cut], whole[cut:], None)
+            stream, taker = await opened.stream(), Taker()
+            stream.relay(taker)
+            await taker.ended.wait()
+            assert b"".join(taker.got) == whole and texts([stream.decode(first)]) == "a", cut
+            stream.close()
+
+    with_feed(test)
+
+
+def test_the_first_event_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although the stream waits for it, and a taker of bytes asks for its chunk, too."""
+    decoded: list[bytes] = []
+    chunk = ChunkDecoder.chunk
+
+    def counted(self: ChunkDecoder, data: bytes) -> Json:
+        decoded.append(data)
+        return chunk(self, data)
+
+    monkeypatch.setattr(ChunkDecoder, "chunk", counted)
+
+    async def test(at: Opened) -> None:
+        at.feed.put(event("a") + event("b"), None)
+        stream = await at.stream()
+        datas = [event(text)[6:-2] for text in "ab"]
+        assert texts(stream.decode(data) for data in datas) == "ab" and decoded == datas
+        assert texts([stream.decode(datas[0])]) == "a", "one like it, later on"
+        stream.close()
+
+    with_feed(test)
 
 
 @pytest.mark.parametrize("commit", [None, 0.001])

@@ -81,7 +81,9 @@ def test_more_rows_than_one_statement_takes(where: Where) -> None:
             assert await ledger.move("f", 0, 1, rows)
             found, count = await ledger.log(LogQuery(descending=False, size=1000))
             assert (found, count) == (rows, 613)
-            assert (await ledger.log(LogQuery(where={"team_id": "t"}, size=1)))[1] == sum(1 for n in range(613) if n % 3)
+            assert (await ledger.log(LogQuery(where={"team_id": "t"}, size=1)))[1] == sum(
+                1 for n in range(613) if n % 3
+            )
             assert await ledger.move("g", 0, 1, [*rows, row(613)]), "all but one are there already"
             assert (await ledger.log(LogQuery(size=1)))[1] == 614 and ledger.duplicates == 613
             assert await ledger.prove() == []

@@ -5,7 +5,6 @@ cancels the provider's work at once.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from math import inf
 from typing import Final, Protocol
@@ -19,7 +18,6 @@ from litellm.types.http import RawHeaders, Timeouts
 MAX_WAITING: Final = 64 * 1024
 LOOKING: Final = 0.25
 """How often a taker of bytes looks for events, as a share of the time between them: so much later it sees a stall."""
-_PLAIN: Final = re.compile(rb"data: \{[^\r\n]*\n\n")
 _NOTHING: Final[tuple[bytes, Json]] = b"", {}
 AFTER_DONE_SECONDS: Final = 1.0
 """A provider that has said its last word gets this long to end its answer: then the connection can be used again."""
@@ -218,7 +216,7 @@ class EventStream:
                 self._fed, self._at = self._fed + 1, 0
             else:
                 self._at += len(block)
-            if piece is self._pieces[0] and at == 0 and _PLAIN.fullmatch(block):  # nearly every stream begins so
+            if piece is self._pieces[0] and at == 0 and _is_plain(block):  # nearly every stream begins so
                 self._decode_plain(block[6:-2])
             else:
                 self._ready = decoder.feed(block)
@@ -290,3 +288,9 @@ class EventStream:
 
     def _no_event(self, phase: Phase, seconds: float | None) -> e.LiteLLMError:
         return self._failure_of(TimedOut(f"no event came within {seconds} s", phase))
+
+
+def _is_plain(block: bytes) -> bool:
+    """One event of one line, whole."""
+    end = block.find(b"\n")
+    return end == len(block) - 2 and block.startswith(b"data: {") and block.endswith(b"\n") and b"\r" not in block
