@@ -142,6 +142,7 @@ for number in range(int(sys.argv[3])):
     counts.ended("/chat/completions", "m", 200, 0.01, 0.005, 0.001)
 counts.began()
 counts.lag(float(sys.argv[2]))
+counts.add_up()
 print("done", flush=True)
 sys.stdin.read(1)
 os._exit(9)

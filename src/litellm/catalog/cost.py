@@ -6,10 +6,10 @@ that and `_flex`, `_priority`, `_batches` for a service tier.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 PICO: Final = 10**12
 NANO: Final = 10**9
@@ -286,12 +286,18 @@ def _plain(usage: Usage, rates: Rates, service_tier: str | None) -> Cost | None:
     asked, read = (prompt - cached) * prices.input, cached * (prices.cached or 0)
     said, reasoned = (completion - thought) * prices.output, thought * (prices.reasoning or 0)
     total = (asked + read + said + reasoned + 500) // 1000
+    if not (read or reasoned):
+        first = (asked + 500) // 1000 if said else total
+        return _made(Cost, (total, first, 0, 0, total - first, 0, 0))
     parts = [(asked + 500) // 1000, (read + 500) // 1000, 0, (said + 500) // 1000, (reasoned + 500) // 1000]
     left = total - sum(parts)
     if left:
         parts[4 if reasoned else 3 if said else 1 if read else 0] += left
-    # `Cost(...)` takes twice as long.
-    return tuple.__new__(Cost, (total, *parts, 0))  # pyright: ignore[reportUnknownMemberType]
+    return _made(Cost, (total, *parts, 0))
+
+
+_new = cast("Any", tuple).__new__
+_made: Final[Callable[[type[Cost], tuple[int, ...]], Cost]] = _new  # `Cost(...)` takes twice as long
 
 
 def _only(details: Any, name: str, whole: Any) -> int | None:

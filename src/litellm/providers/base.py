@@ -6,7 +6,7 @@ JSON or an exception, a stream's bytes become chunks. No socket, clock, environm
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from litellm.exceptions import LiteLLMError
 from litellm.types.calls import Call, Json, Op
@@ -61,8 +61,8 @@ class ParamRules:
     force: Mapping[str, object] = field(default_factory=dict[str, object])
     flatten_content: bool = False
 
-    def __bool__(self) -> bool:
-        return bool(self.rename or self.unsupported or self.clamp or self.force or self.flatten_content)
+
+NO_RULES: Final = ParamRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,6 @@ class Provider:
     default_key: str | None = None
     model_prefix: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    rules: ParamRules = ParamRules()
+    rules: ParamRules = NO_RULES
     errors: ErrorTable = field(default_factory=dict[tuple[int, str], type[LiteLLMError]])
     dialect: Dialect = "openai"

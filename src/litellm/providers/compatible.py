@@ -4,13 +4,14 @@ from functools import cache
 
 from litellm.catalog import hosts
 from litellm.providers import openai
-from litellm.providers.base import ParamRules, Provider
+from litellm.providers.base import NO_RULES, ParamRules, Provider
 
 
 @cache
 def provider_of(name: str) -> Provider:
     """The provider of a host's name. Raises KeyError for a name that has no row."""
     row = hosts.rows()[name]
+    rules = ParamRules(row.rename, row.unsupported, row.clamp, row.force, row.flatten_content)
     return Provider(
         name=name,
         base_url=row.base_url,
@@ -20,11 +21,5 @@ def provider_of(name: str) -> Provider:
         model_prefix=row.model_prefix,
         headers=row.headers,
         operations={op: openai.OPERATIONS[op] for op in row.endpoints},
-        rules=ParamRules(
-            rename=row.rename,
-            unsupported=row.unsupported,
-            clamp=row.clamp,
-            force=row.force,
-            flatten_content=row.flatten_content,
-        ),
+        rules=NO_RULES if rules == NO_RULES else rules,
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from litellm.exceptions import UnsupportedParamsError
-from litellm.providers.base import ParamRules, Provider
+from litellm.providers.base import NO_RULES, ParamRules, Provider
 from litellm.types.calls import Call, Json, as_list, as_object
 
 
@@ -12,7 +12,7 @@ def apply(provider: Provider, call: Call) -> Json:
     params = call.params
     if call.target.additional_drop_params:  # first: they are named as the caller names them
         params = _without(params, call.target.additional_drop_params)
-    if provider.rules:
+    if provider.rules is not NO_RULES:
         params = _by_rules(provider, call, params)
     return params
 

@@ -389,13 +389,6 @@ class Connection(HttpToolsProtocol):
         self.queue.clear()
         self._send_refusal(CRASHED)
 
-    def closes_after(self, exchange: "Exchange") -> bool:
-        """Whether the connection ends with this answer: asked for, draining, or the request has not all arrived.
-
-        (Who answers before the end of a body is rid of the rest by closing: it may never come, after 100-continue.)
-        """
-        return not exchange.keep_alive or exchange.more_body or (self.hub.draining and not self.queue)
-
     # --- ends
 
     def check(self, now: float) -> None:
@@ -650,16 +643,23 @@ class Exchange:
         self.begun = True
         self.status = status
         self.expects_continue = False
-        if self.connection.closes_after(self):
+        connection = self.connection
+        # (Who answers before the end of a body is rid of the rest by closing: it may never come, after 100-continue.)
+        if self.more_body or (connection.hub.draining and not connection.queue):
             self.keep_alive = False
         status_line = STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-        self.head = b"%b%b%b%b\r\n" % (status_line, self.connection.hub.date, fields, self._frame(status))
+        self.head = b"".join((status_line, connection.hub.date, fields, self._frame(status), b"\r\n"))
 
     def answer(self, status: int, fields: bytes, body: bytes) -> None:
         """A whole answer at once; its length is added to `fields`."""
         self.left = len(body)
         self.begin(status, b"%bcontent-length: %d\r\n" % (fields, len(body)))
-        self.write(body, False)
+        if self.gone or self.silent or len(body) > JOIN_MAX:
+            self.write(body, False)
+            return
+        head, self.head, self.left = self.head, b"", 0
+        self.connection.transport.write(head + body)
+        self._finish()
 
     def _framing(self, name: bytes, value: bytes) -> bool:
         """Whether a framing field of the app's stands. Only the length does; the rest is the server's."""

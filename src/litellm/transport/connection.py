@@ -263,10 +263,11 @@ class Connection(asyncio.Protocol):
         if 100 <= status < 200:
             self._skip_interim(status)
             return
-        refusal = self._refusal(status, headers, notes)
-        if refusal is not None:
-            self._refuse(refusal)
-            return
+        if status != 200 or not self._is_1_1 or len(headers) > MAX_HEADERS or b"transfer-encoding" in notes:
+            refusal = self._refusal(status, headers, notes)
+            if refusal is not None:
+                self._refuse(refusal)
+                return
         length = notes.get(b"content-length")
         self._status = status
         self._unread = headers
@@ -396,7 +397,9 @@ class Connection(asyncio.Protocol):
     def _message_done(self, exchange: Exchange, nothing_follows: bool) -> None:
         self._exchange = None
         sent = self._pump is None and not self._write_paused
-        keep = self._keep_alive_seconds() if self._reusable and nothing_follows and sent else 0
+        keep = 0.0
+        if self._reusable and nothing_follows and sent:
+            keep = self._keep_alive_seconds() if b"keep-alive" in self._said else self._idle_seconds
         if keep > 0:
             self._rest(keep)
         else:
@@ -415,9 +418,8 @@ class Connection(asyncio.Protocol):
         self._home.idle_again(self)
 
     def _keep_alive_seconds(self) -> float:
-        """How long to keep it idle: a second less than the server says it does."""
-        said = self._said.get(b"keep-alive")
-        found = _KEEP_ALIVE.search(said) if said is not None else None
+        """How long to keep it idle: a second less than the server says (in a field) it does."""
+        found = _KEEP_ALIVE.search(self._said[b"keep-alive"])
         return self._idle_seconds if found is None else min(self._idle_seconds, int(found[1]) - 1.0)
 
     def _is_clean_end(self) -> bool:
