@@ -85,6 +85,10 @@ PIPELINE_PAUSE: Final = 16  # requests waiting behind the one being answered: re
 PIPELINE_MAX: Final = 64  # and those that one read had brought beyond this many are refused
 JOIN_MAX: Final = 65536  # above this, copying a body behind its head costs more than a second write
 
+_USUAL: Final = 2048
+_SIZES: Final = tuple(b"%x\r\n" % size for size in range(_USUAL))
+"""The line before a part of a chunked body, for sizes that a stream's events have."""
+
 _ASGI: Final = {"version": "3.0", "spec_version": "2.4"}
 _DISCONNECT: Final[Message] = {"type": "http.disconnect"}
 _HUNDRED_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -690,7 +694,8 @@ class Exchange:
             raise RuntimeError("a part of a body before the head, or after the end")
         transport = self.connection.transport
         if self.chunked and more_body and body and not self.head:  # a stream's next part
-            transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+            size = _SIZES[len(body)] if len(body) < _USUAL else b"%x\r\n" % len(body)
+            transport.write(b"".join((size, body, b"\r\n")))
             return not self.connection.flow.write_paused
         data, self.head = self.head, b""
         if self.chunked:

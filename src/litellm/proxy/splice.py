@@ -8,6 +8,7 @@ Whatever has another form is parsed. (A packet of 100 events costs about a seven
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -35,11 +36,8 @@ class Form:
     __slots__ = ("_between", "_frame", "_head", "_new_between", "_new_head", "_new_tail", "_tail", "_text")
 
     def __init__(self, head: bytes, tail: bytes, new_head: bytes, new_tail: bytes) -> None:
-        # Only lengths and a few bytes go into the expression, so that streams of one vendor share the compiled one.
-        event = rb"(?s:.{%d})%b%b(?s:.{%d})\n\n"
         anchor = tail[: min(_ANCHOR, len(tail) - 2)]
-        parts = (re.escape(anchor), len(tail) - len(anchor) - 2)
-        self._text = re.compile(event % (len(head), b"(%b)" % _JSON_TEXT, *parts))
+        self._text = _expression(len(head), anchor, len(tail) - len(anchor) - 2)
         self._head, self._tail, self._between = head, tail, tail + head
         self._frame = len(head) + len(tail)
         self._new_head, self._new_tail, self._new_between = new_head, new_tail, new_tail + new_head
@@ -71,6 +69,13 @@ class Form:
         texts[-1] += self._new_tail
         texts[0] = self._new_head + texts[0]
         return self._new_between.join(texts), count, end
+
+
+@lru_cache(maxsize=256)
+def _expression(before: int, anchor: bytes, after: int) -> re.Pattern[bytes]:
+    """For an event's text. Of what stands around it only lengths and a few bytes, so that streams of a vendor share
+    it."""
+    return re.compile(rb"(?s:.{%d})(%b)%b(?s:.{%d})\n\n" % (before, _JSON_TEXT, re.escape(anchor), after))
 
 
 class Splicer:
