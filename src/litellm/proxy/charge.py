@@ -4,11 +4,13 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from litellm import exceptions as e
 from litellm.catalog import cost
 from litellm.proxy import prices
 from litellm.proxy.errors import DISCONNECTED, said
-from litellm.proxy.limits.base import Standing, Ticket
+from litellm.proxy.limits.base import Ticket
 from litellm.router.deployments import Deployment
 from litellm.types.accounts import ATTEMPT, Nano, SpendRow, UsageSource
 from litellm.types.calls import Json, as_object
@@ -200,32 +202,31 @@ class Charge:
         for scope in self.ticket.scopes[:1]:
             if scope.id.startswith("key:"):
                 spent = self._meter.limiter.spent(scope.id, scope.period)
-                lines += [b"x-litellm-key-spend: %a\r\n" % cost.dollars(spent or 0)]
-        for name, standing in (
-            (b"requests", self.ticket.requests_standing),
-            (b"tokens", self.ticket.tokens_standing),
-        ):
-            if standing is not None:
-                lines.append(_standing(name, standing))
+                lines += (b"x-litellm-key-spend: ", orjson.dumps(cost.dollars(spent or 0)), b"\r\n")
+        if (one := self.ticket.requests_standing) is not None:
+            lines.append(_REQUESTS % (one.limit, one.remaining, one.reset))
+        if (one := self.ticket.tokens_standing) is not None:
+            lines.append(_TOKENS % (one.limit, one.remaining, one.reset))
         return b"".join(lines)
 
 
 def _report(row: SpendRow, usage: Json, made: cost.Cost | None) -> None:
     row.prompt_tokens, row.completion_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    row.cached_tokens = _count(as_object(usage.get("prompt_tokens_details")), "cached_tokens")
-    row.reasoning_tokens = _count(as_object(usage.get("completion_tokens_details")), "reasoning_tokens")
+    read, said = as_object(usage.get("prompt_tokens_details")), as_object(usage.get("completion_tokens_details"))
+    row.cached_tokens = _count(read, "cached_tokens") if read else 0
+    row.reasoning_tokens = _count(said, "reasoning_tokens") if said else 0
     row.spend = None if made is None else bounded(made.total)
 
 
-def _standing(name: bytes, standing: Standing) -> bytes:
-    return (
-        b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %ds\r\n"
-        % (name, standing.limit, name, standing.remaining, name, standing.reset)
-    )  # fmt: skip
+_REQUESTS: Final = (
+    b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\nx-ratelimit-reset-requests: %ds\r\n"
+)
+_TOKENS: Final = _REQUESTS.replace(b"requests", b"tokens")
+"""How a limit, of which so many are left, stands."""
 
 
-def _count(values: Json | None, name: str) -> int:
-    value = (values or {}).get(name)
+def _count(values: Json, name: str) -> int:
+    value = values.get(name)
     return min(value, MOST) if type(value) is int and value > 0 else 0
 
 
