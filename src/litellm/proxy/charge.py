@@ -23,7 +23,8 @@ OVERTAKEN: Final = "499 Overtaken"
 
 TIMED_OUT: Final = "408 Timeout"
 
-# Failures after which the provider may have worked for nothing: its bill is estimated.
+# Failures after which the provider may have worked for nothing, where they do not say whether it got the request: its
+# bill is estimated.
 _BILLED: Final = (e.Timeout, e.APIResponseValidationError)
 _OF_AN_ATTEMPT: Final = (
     "model_id", "provider", "provider_model", "api_base", "prompt_tokens", "completion_tokens", "spend",
@@ -62,7 +63,7 @@ class Charge:
             self._asked.remove(deployment)
         else:
             return
-        if error is None or isinstance(error, _BILLED):
+        if error is None or _may_be_billed(error):
             self.broke_off(deployment, OVERTAKEN if error is None else said(error), None, 0)
 
     def broke_off(self, deployment: Deployment, failure: str, usage: Json | None, events: int) -> None:
@@ -215,6 +216,11 @@ def _report(row: SpendRow, usage: Json, made: cost.Cost | None) -> None:
     row.cached_tokens = _count(as_object(usage.get("prompt_tokens_details")), "cached_tokens")
     row.reasoning_tokens = _count(as_object(usage.get("completion_tokens_details")), "reasoning_tokens")
     row.spend = None if made is None else bounded(made.total)
+
+
+def _may_be_billed(error: BaseException) -> bool:
+    sent = error.sent if isinstance(error, e.LiteLLMError) else None
+    return isinstance(error, _BILLED) if sent is None else sent
 
 
 def _standing(name: bytes, standing: Standing) -> bytes:
