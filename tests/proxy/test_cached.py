@@ -249,8 +249,10 @@ def test_what_the_routes_say_of_redis(upstream: UpstreamThread, tmp_path: Path, 
 
 
 def test_where_redis_is_may_be_said_by_the_environment(upstream: UpstreamThread, tmp_path: Path, redis: RedisServer):
-    config = upstream_config(upstream.base_url, settings="litellm_settings: {cache: true, cache_params: {type: redis}}\n")
-    with Gateway(config, tmp_path, env={"REDIS_URL": redis.url}) as gateway:
+    params = "litellm_settings: {cache: true, cache_params: {type: redis}}\n"
+    with Gateway(
+        upstream_config(upstream.base_url, settings=params), tmp_path, env={"REDIS_URL": redis.url}
+    ) as gateway:
         status, said = gateway.get("/cache/ping")
         assert (status, json.loads(said)["cache_type"]) == (200, "redis")
         assert json.loads(gateway.get("/cache/redis/info")[1])["num_clients"] > 0
