@@ -98,6 +98,8 @@ class LiteLLMError(Exception):
     error_type: str = "api_error"
     code: str | None = None
     param: str | None = None
+    sent: bool | None = None
+    """Whether the provider may have got the request that was not answered, and bill it. None: not known."""
 
     _prefix: ClassVar[str] = ""
     _counterparts: ClassVar[dict[type["LiteLLMError"], str]] = {}  # classes still to be joined to openai's

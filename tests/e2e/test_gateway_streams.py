@@ -207,8 +207,32 @@ def test_a_complete_answer_leaves_the_upstreams_connection_open(
     assert shared_upstream.accepted == accepted
 
 
-def test_hang_ups_are_counted_and_not_logged(gateway: Gateway, caller: httpx.Client) -> None:
-    assert 'status_code="499"' in caller.get("/metrics").text
+@pytest.mark.parametrize(
+    ("model", "stream", "after", "status"),
+    [
+        ("hang", True, None, 499),
+        ("hang-mid-body", True, "tok0", 499),
+        ("flood", True, "tok0", 499),
+        ("stream-done-and-open", True, "[DONE]", 200),
+    ],
+)
+def test_a_hang_up_is_counted_unless_the_caller_has_all_of_it(
+    gateway: Gateway, caller: httpx.Client, model: str, stream: bool, after: str | None, status: int
+) -> None:
+    def counted() -> Counter[int]:
+        found: Counter[int] = Counter()
+        for line in caller.get("/metrics").text.splitlines():
+            if line.startswith("litellm_proxy_total_requests_metric_total{"):
+                found[int(line.split('status_code="')[1][:3])] += int(float(line.rpartition(" ")[2]))
+        return found
+
+    before = counted()
+    hang_up(gateway, model, stream=stream, after=after)
+    assert wait_until(lambda: counted()[status] > before[status] + (status == 200))  # of which one asked for these
+    assert counted()[499] - before[499] == (status == 499)
+
+
+def test_hang_ups_are_not_logged(gateway: Gateway) -> None:
     assert "Traceback" not in gateway.log and "ERROR" not in gateway.log, gateway.log
     assert "never retrieved" not in gateway.log
 

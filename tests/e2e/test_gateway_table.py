@@ -76,6 +76,7 @@ LATER = {
 # In tests of their own: bad days, streams that another deployment continues, the semantic cache.
 ELSEWHERE_TESTED = {
     "key-revoked", "comments-later", "goes-on", "goes-on-spaced", "reset-mid-event", "tool-call-cut", "by-words",
+    "stream-done-and-open",
 }  # fmt: skip
 ELSEWHERE = {"refused", "dns", "tls"}  # rows of the config, not of the upstream
 

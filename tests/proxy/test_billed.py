@@ -242,6 +242,22 @@ def test_who_hangs_up_between_two_attempts_is_billed_for_the_first_alone(
     assert len(attempts) == 1
 
 
+@pytest.mark.parametrize("kind", ["reset", "reset in the body"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_provider_that_hung_up_on_a_request_may_have_worked_for_it(tmp_path: Path, kind: Kind, stream: bool) -> None:
+    made = config({"m": 2}, {}, num_retries=1)
+    for order, entry in enumerate(made["model_list"]):
+        entry["litellm_params"]["order"] = order
+    told = run(tmp_path, made, {"a": [Does(kind)], "b": ANSWERS}, [Call(0, stream)])
+    told.check()
+    assert told.bills() == [("a", "500 APIConnectionError"), ("b", None)]
+
+
+def test_one_that_was_never_reached_has_not(tmp_path: Path) -> None:
+    told = one(tmp_path, Does("unreachable"), Does("503"), Call(0, False), Does("answer"), 1, **CONTINUED)
+    assert told.bills() == [("x", None)]
+
+
 HEDGED: dict[str, Any] = {"model_groups": {"m": HEDGING}}
 
 

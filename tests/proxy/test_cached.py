@@ -248,6 +248,16 @@ def test_what_the_routes_say_of_redis(upstream: UpstreamThread, tmp_path: Path, 
         assert gateway.post("/cache/flushall", {})[0] == 503
 
 
+def test_where_redis_is_may_be_said_by_the_environment(upstream: UpstreamThread, tmp_path: Path, redis: RedisServer):
+    params = "litellm_settings: {cache: true, cache_params: {type: redis}}\n"
+    with Gateway(
+        upstream_config(upstream.base_url, settings=params), tmp_path, env={"REDIS_URL": redis.url}
+    ) as gateway:
+        status, said = gateway.get("/cache/ping")
+        assert (status, json.loads(said)["cache_type"]) == (200, "redis")
+        assert json.loads(gateway.get("/cache/redis/info")[1])["num_clients"] > 0
+
+
 def test_without_a_cache_the_routes_say_so(upstream: UpstreamThread, tmp_path: Path):
     with Gateway(upstream_config(upstream.base_url), tmp_path) as gateway:
         status, said = gateway.get("/cache/ping")

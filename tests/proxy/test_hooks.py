@@ -218,6 +218,16 @@ def test_a_caller_who_hangs_up_while_the_judges_ponder_takes_his_stream_along(
     assert wait_until(free, 30)
 
 
+def test_who_hangs_up_on_a_stream_that_hooks_see_is_counted_so(gateway: Gateway) -> None:
+    body = {"model": "one-at-a-time", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    headers = {"Authorization": f"Bearer {gateway.key}"}
+    with httpx.stream("POST", gateway.origin + "/v1/chat/completions", json=body, headers=headers, timeout=30) as got:
+        assert b"data: " in next(got.iter_raw())
+    counted = b'total_requests_metric_total{route="/chat/completions",requested_model="one-at-a-time",status_code='
+    assert wait_until(lambda: counted + b'"499"} 1' in gateway.get("/metrics")[1])
+    assert counted + b'"200"}' not in gateway.get("/metrics")[1]
+
+
 def test_comments_are_no_events_where_hooks_see_the_stream(gateway: Gateway) -> None:
     body = {"model": "chatty", "messages": [{"role": "user", "content": "hi"}], "stream": True}
     headers = {"Authorization": f"Bearer {gateway.key}"}

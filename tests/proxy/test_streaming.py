@@ -27,6 +27,7 @@ class Caller:
     """What a Relay sees of a caller. `taking` False: he does not read, and has room for nothing more."""
 
     def __init__(self) -> None:
+        self.broke = 0
         self.parts: list[bytes] = []
         self.begun: tuple[int, bytes] | None = None
         self.ended = False
@@ -221,6 +222,29 @@ def test_a_caller_who_goes_ends_the_upstream(reading: bool) -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
         assert setting.transport.open_streams == 0
+        assert setting.caller.broke == 499
+        await asyncio.sleep(0)
+
+    in_loop(test)()
+
+
+@pytest.mark.parametrize(("reading", "broke"), [(True, 0), (False, 499)])
+def test_a_caller_who_goes_after_the_last_word_has_hung_up_if_he_has_not_read_it(reading: bool, broke: int) -> None:
+    async def test() -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield FIRST
+            yield LAST + DONE
+            await asyncio.sleep(30)
+
+        setting = Setting(chunks)
+        if not reading:
+            setting.caller.taking.clear()
+        running = asyncio.create_task(setting.run())
+        await asyncio.sleep(0.05)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert (setting.caller.broke, setting.transport.open_streams) == (broke, 0)
         await asyncio.sleep(0)
 
     in_loop(test)()

@@ -1,6 +1,7 @@
 """Timeouts of single phases, as callers of the gateway see them."""
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,7 @@ model_list:
   - {{model_name: nobody, litellm_params: {{model: openai/ok, api_base: "https://127.0.0.1:{silent}/v1", api_key: k,
       order: 1, connect_timeout: 0.2}}}}
   - {{model_name: nobody, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k}}, model_info: {{id: some}}}}
+  - {{model_name: broken, litellm_params: {{model: openai/status-503, api_base: {base}, api_key: k}}}}
 router_settings:
   first_token_timeout: 0.6
   timeout: 50
@@ -98,3 +100,14 @@ def test_comments_are_no_tokens(gateway: Gateway) -> None:
 def test_a_model_has_its_own_total(gateway: Gateway, stream: bool) -> None:
     answer = ask(gateway, "late", stream=stream)
     assert (answer.status_code, "total time" in answer.text) == (408, True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_pauses_are_no_longer_than_the_callers_timeout(
+    gateway: Gateway, shared_upstream: UpstreamThread, stream: bool
+) -> None:
+    before, began = len(shared_upstream.asked("status-503")), time.monotonic()
+    answer = ask(gateway, "broken", stream=stream, timeout=0.4, num_retries=6)
+    assert answer.status_code == 503
+    assert len(shared_upstream.asked("status-503")) - before == 7
+    assert time.monotonic() - began < 7 * 0.4 + 6 * 0.4

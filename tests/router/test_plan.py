@@ -134,6 +134,20 @@ def test_pauses_grow_and_stay_bounded(draw: float, count: int) -> None:
     assert all(a <= b <= LONGEST_PAUSE for a, b in pairwise(pauses))
 
 
+@settings(deadline=None)
+@given(draws, st.integers(1, 40), st.floats(0.001, 20))
+def test_no_pause_is_longer_than_an_attempt_may_take(draw: float, failed: int, longest: float) -> None:
+    group = group_of(1)
+    attempt = next_attempt(group, [failure(group[0])] * failed, RetryPolicy(100), draw, longest=longest)
+    assert attempt is not None
+    assert 0 < attempt.pause <= min(longest, LONGEST_PAUSE)
+    asks = [failure(group[0], limited("20.5"))]
+    assert next_attempt(group, asks, RetryPolicy(100), draw, longest=longest) is None, "it asks for a longer one"
+    attempt = next_attempt(group, asks, RetryPolicy(100), draw, longest=20.5)
+    assert attempt is not None
+    assert attempt.pause == 20.5
+
+
 def test_the_least_pause_is_the_policys() -> None:
     group = group_of(1)
     attempt = next_attempt(group, [failure(group[0], limited("1"))], RetryPolicy(2, retry_after=3), 0.5)

@@ -18,7 +18,7 @@ from litellm.router.router import Router
 from litellm.router.waiting import Queues
 from litellm.transport.mock import MockTransport
 from litellm.types.calls import Ask, Target
-from litellm.types.http import HttpRequest, HttpResponse
+from litellm.types.http import HttpRequest, HttpResponse, Timeouts
 from support import virtual_time
 
 ANSWER = json.dumps({"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
@@ -213,17 +213,22 @@ def test_what_failed_attempts_and_pauses_took_is_known() -> None:
     assert 0.55 < lost({"a": "m", "b": "other", "c": "other"}, 1, fallbacks=fallbacks) < 9
 
 
-@pytest.mark.parametrize(("total", "least", "most"), [(None, 20.0, 120.0), (2.0, 0.05, 2.0)])
-def test_many_retries_of_a_tiny_timeout_take_long_unless_there_is_a_total(
-    total: float | None, least: float, most: float
+@pytest.mark.parametrize(
+    ("timeout", "total", "least", "most"),
+    [(600.0, None, 20.0, 120.0), (600.0, 2.0, 0.05, 2.0), (0.1, None, 11 * 0.05, 11 * 0.05 + 10 * 0.1)],
+)
+def test_many_retries_take_long_unless_the_timeout_or_the_total_is_short(
+    timeout: float, total: float | None, least: float, most: float
 ) -> None:
-    """A gateway bounds how many they are, by the retry budget, and each pause; all together only `total_timeout`."""
+    """A gateway bounds how many they are, too, by the retry budget."""
     slow = Slow(0.05)
 
     async def main() -> tuple[float, float]:
         clock = asyncio.get_running_loop().time
         routing = Routing(total_seconds=total)
-        router = Router(Deployments([deployment("a", "m")]), slow, RetryPolicy(10), None, routing, clock=clock)  # type: ignore[arg-type]
+        target = Target("openai", "a", "http://a/v1", "k", timeouts=Timeouts(first_byte=timeout, total=timeout))
+        one = Deployment("a", "m", target)
+        router = Router(Deployments([one]), slow, RetryPolicy(10), None, routing, clock=clock)  # type: ignore[arg-type]
         began = clock()
         with pytest.raises((e.ServiceUnavailableError, e.Timeout)) as caught:
             await router.send(Ask("chat", "m", {}), router.deployments.group("m"))

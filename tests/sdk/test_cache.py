@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 import litellm
+from litellm.caching.base import Unreachable
 from litellm.caching.caching import Cache
 from litellm.engine.delivery import delivery
 from litellm.unbuilt import NotBuilt
+from support.ports import free_port
 from support.redis import RedisServer
 from support.redis import shared_redis as shared_redis
 from support.upstream import UpstreamThread
@@ -165,6 +167,33 @@ def test_a_key_of_ones_own_and_callbacks(upstream: UpstreamThread):
 def test_what_there_is_not():
     with pytest.raises(NotBuilt, match="Cache"):
         Cache(type="s3")
+
+
+@pytest.mark.parametrize("said", ["url", "host"])
+def test_where_redis_is_may_be_said_by_the_environment(
+    upstream: UpstreamThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+):
+    server = RedisServer(tmp_path, free_port(), "--requirepass", "secret")
+    server.start()
+    try:
+        address = {"HOST": "127.0.0.1", "PORT": str(server.port), "PASSWORD": "secret"}
+        if said == "url":
+            address = {"URL": f"redis://:secret@127.0.0.1:{server.port}/0", "HOST": "nowhere.invalid"}
+        for name, value in address.items():
+            monkeypatch.setenv(f"REDIS_{name}", value)
+        litellm.cache = cache = Cache(type="redis")
+        assert asyncio.run(cache.ping())
+        assert [call(upstream).choices[0].message.content for _ in range(2)]
+        assert len(upstream.requests) == 1
+        away = Cache(type="redis", host="127.0.0.1", port=1)
+        with pytest.raises(Unreachable):  # what is said wins
+            asyncio.run(away.ping())
+        monkeypatch.setenv("REDIS_PORT", "many")
+        monkeypatch.delenv("REDIS_URL", raising=False)
+        with pytest.raises(ValueError, match="REDIS_PORT must be a number"):
+            Cache(type="redis")
+    finally:
+        server.kill()
 
 
 def test_a_cache_that_is_away_costs_no_answer(upstream: UpstreamThread):

@@ -307,6 +307,17 @@ def test_the_number_of_retries_can_be_given(
     assert len(upstream.asked("status-503")) == 2
 
 
+def test_pauses_are_no_longer_than_the_timeout(chat: Callable[..., Any], upstream: UpstreamThread) -> None:
+    began = time.monotonic()
+    with pytest.raises(litellm.ServiceUnavailableError) as caught:
+        chat("status-503", num_retries=6, timeout=0.5)
+    assert (caught.value.num_retries, len(upstream.asked("status-503"))) == (6, 7)
+    assert time.monotonic() - began < 7 * 0.5 + 6 * 0.5  # else up to 24 seconds
+    with pytest.raises(litellm.RateLimitError):
+        chat("retry-after-2", num_retries=6, timeout=1.5)
+    assert len(upstream.asked("retry-after-2")) == 1, "nobody waits longer than for an answer"
+
+
 def test_the_number_of_retries_can_be_set(
     chat: Callable[..., Any], upstream: UpstreamThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:

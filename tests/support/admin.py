@@ -22,6 +22,7 @@ from litellm.proxy.admin import (
     spend,
     tags,
     totals,
+    utilities,
 )
 from support.gateway import Gateway
 from support.upstream import UpstreamThread
@@ -47,7 +48,7 @@ def config(upstream: UpstreamThread, *models: str, **general: Any) -> str:
 def described() -> list[tuple[str, Any, TypeAdapter[Any]]]:
     """(method, pattern of its path, answer) of the routes that say what they answer."""
     found: list[tuple[str, Any, TypeAdapter[Any]]] = []
-    for part in (activity, audit, budgets, credentials, customers, deployments, events, spend, tags, totals):
+    for part in (activity, audit, budgets, credentials, customers, deployments, events, spend, tags, totals, utilities):
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             answer = TypeAdapter(route.responses[200]["model"])

@@ -210,6 +210,12 @@ async def stream_usage_in_finish(exchange: Exchange) -> None:
     await stream(exchange, [*sse(events), DONE])
 
 
+async def stream_done_and_open(exchange: Exchange) -> None:
+    """All of a stream but its end."""
+    await exchange.send(STREAM_HEAD, *(chunk(event) for event in [*event_bytes(exchange), DONE]))
+    await hang(exchange)
+
+
 async def stream_no_done(exchange: Exchange) -> None:
     """A finish_reason, then a clean end without [DONE]."""
     await stream(exchange, event_bytes(exchange))
@@ -595,6 +601,7 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "stream-until-close": stream_until_close,
     "stream-no-usage": stream_no_usage,
     "stream-usage-in-finish": stream_usage_in_finish,
+    "stream-done-and-open": stream_done_and_open,
     "stream-no-done": stream_no_done,
     "tool-call": tool_call,
     "tool-call-cut": tool_call_cut,

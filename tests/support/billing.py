@@ -68,7 +68,7 @@ class Does:
 @dataclass
 class Attempt:
     """One request as it came to a provider. `billed` is what the provider may ask for: nothing for what it refused or
-    broke off before the first word."""
+    has never got."""
 
     call: str
     deployment: str
@@ -224,8 +224,8 @@ class World:
             status, headers = _REFUSED[does.kind]
             return HttpResponse(status, headers, b"{}")
         if does.kind in ("unreachable", "reset"):
-            attempt.billed = False
-            raise ConnectFailed("nobody there") if does.kind == "unreachable" else ClosedEarly("gone")
+            attempt.billed = does.kind == "reset"  # it may have worked for it
+            raise ClosedEarly("gone") if attempt.billed else ConnectFailed("nobody there")
         if asked.get("stream"):
             return 200, _SSE, self._events(asked, attempt, late)
         return 200, [], self._body(asked, attempt, late)
@@ -238,7 +238,6 @@ class World:
         yield whole[:6]
         await asyncio.sleep(attempt.does.gap + late)
         if attempt.does.kind in ("reset in the body", "breaks"):
-            attempt.billed = False
             raise ClosedEarly("gone")
         yield whole[6:]
 
@@ -249,9 +248,9 @@ class World:
             del events[-1]
         await asyncio.sleep(gap)
         if kind in ("reset in the body", "error at first", "no JSON"):
-            attempt.billed = self.loop.time() - began >= COMMIT_SECONDS  # else nobody had got anything of it
             if kind == "reset in the body":
                 raise ClosedEarly("gone")
+            attempt.billed = self.loop.time() - began >= COMMIT_SECONDS  # else nobody had got anything of it
             yield b'data: {"error": {"message": "no", "code": 503}}\n\n'
             return
         for number, event in enumerate(events):

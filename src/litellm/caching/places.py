@@ -3,8 +3,8 @@
 A store's code is loaded by whoever wants one.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +33,23 @@ class Place:
     port: int | None = None
     password: str | None = None
     tls: bool = False
+
+    def completed(self, environ: Mapping[str, str]) -> "Place":
+        """What is not said of a Redis is as REDIS_URL says, or else REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, REDIS_SSL.
+        Raises ValueError."""
+        if self.kind not in IN_REDIS or self.url:
+            return self
+        from litellm.kv.address import port_of, tls_of
+
+        if self.host is None and self.port is None and environ.get("REDIS_URL"):
+            return replace(self, url=environ["REDIS_URL"])
+        return replace(
+            self,
+            host=self.host or environ.get("REDIS_HOST"),
+            port=self.port or port_of(environ),
+            password=self.password or environ.get("REDIS_PASSWORD"),
+            tls=self.tls or tls_of(environ),
+        )
 
     def store(self) -> Store:
         """Raises KeyError for a kind that there is not, ImportError for Redis without its library, ValueError for an

@@ -125,8 +125,10 @@ _FAILURES: Final[dict[type[BaseException], tuple[type[e.LiteLLMError], str]]] = 
 
 def failure_of(provider: Provider, call: Call, error: TransportError | InvalidRequest) -> e.LiteLLMError:
     cls, words = next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
-    return cls(
+    failure = cls(
         message=f"{errors.vendor_name(provider)} - {words}: {error}",
         llm_provider=provider.name,
         model=call.target.model,
     )
+    failure.sent = isinstance(error, TransportError) and error.sent
+    return failure

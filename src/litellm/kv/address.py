@@ -1,5 +1,6 @@
 """Where a Redis is, and how it wants to be spoken to. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -68,3 +69,15 @@ def _database(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"a Redis database is a number, not {text!r}")
     return int(text)
+
+
+def port_of(environ: Mapping[str, str]) -> int | None:
+    """REDIS_PORT, if it is there. Raises ValueError."""
+    port = environ.get("REDIS_PORT")
+    if port and not port.isdecimal():
+        raise ValueError(f"REDIS_PORT must be a number, not {port!r}")
+    return int(port) if port else None
+
+
+def tls_of(environ: Mapping[str, str]) -> bool:
+    return environ.get("REDIS_SSL", "").lower() in ("true", "1")

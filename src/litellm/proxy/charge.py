@@ -25,7 +25,8 @@ OVERTAKEN: Final = "499 Overtaken"
 
 TIMED_OUT: Final = "408 Timeout"
 
-# Failures after which the provider may have worked for nothing: its bill is estimated.
+# Failures after which the provider may have worked for nothing, where they do not say whether it got the request: its
+# bill is estimated.
 _BILLED: Final = (e.Timeout, e.APIResponseValidationError)
 _OF_AN_ATTEMPT: Final = (
     "model_id", "provider", "provider_model", "api_base", "prompt_tokens", "completion_tokens", "spend",
@@ -64,7 +65,7 @@ class Charge:
             self._asked.remove(deployment)
         else:
             return
-        if error is None or isinstance(error, _BILLED):
+        if error is None or _may_be_billed(error):
             self.broke_off(deployment, OVERTAKEN if error is None else said(error), None, 0)
 
     def broke_off(self, deployment: Deployment, failure: str, usage: Json | None, events: int) -> None:
@@ -223,6 +224,11 @@ _REQUESTS: Final = (
 )
 _TOKENS: Final = _REQUESTS.replace(b"requests", b"tokens")
 """How a limit, of which so many are left, stands."""
+
+
+def _may_be_billed(error: BaseException) -> bool:
+    sent = error.sent if isinstance(error, e.LiteLLMError) else None
+    return isinstance(error, _BILLED) if sent is None else sent
 
 
 def _count(values: Json, name: str) -> int:

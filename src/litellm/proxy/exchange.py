@@ -48,7 +48,7 @@ class Exchange(ServerExchange):
     call_id = ""
     model = ""  # the group asked for, once it is known to exist
     upstream_seconds = 0.0  # up to its answer, or a stream's first event; 0 until then
-    broke = 0  # the status of what the answer failed with after its status line
+    broke = 0  # the status of what the answer failed with after its status line; 499: its caller hung up
     overhead_seconds = 0.0  # ours, up to the status line
     identity: Identity = MASTER
     charge: "Charge | None" = None  # what the call costs whom, if there are books

@@ -14,6 +14,7 @@ from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.formats.sse import SSEDecoder
 from litellm.proxy import errors
+from litellm.proxy.connection import CallerGone
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.hooks import Passage, refusal, written
 from litellm.proxy.splice import DONE, Splicer
@@ -53,6 +54,9 @@ class FilteredRelay:
             self._stream.relay(self)
             await self._relay()
             self._exchange.end()
+        except (asyncio.CancelledError, CallerGone):
+            self._exchange.broke = self._exchange.broke or errors.HUNG_UP
+            raise
         finally:
             self._stream.close()
 

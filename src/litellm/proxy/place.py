@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from litellm.kv.address import PORT, Address, parse
+from litellm.kv.address import PORT, Address, parse, port_of, tls_of
 from litellm.proxy.config.load import Config
 from litellm.proxy.config.model_list import ModelEntry
 from litellm.proxy.keys.access import Groups
@@ -36,10 +36,8 @@ def redis_of(config: Config) -> Address | None:
     if named := os.environ.get("REDIS_URL"):
         return parse(named)
     if host := os.environ.get("REDIS_HOST"):
-        port = os.environ.get("REDIS_PORT") or str(PORT)
-        if not port.isdecimal():
-            raise ValueError(f"REDIS_PORT must be a number, not {port!r}")
-        return Address(host, int(port), password=os.environ.get("REDIS_PASSWORD") or None)
+        password = os.environ.get("REDIS_PASSWORD") or None
+        return Address(host, port_of(os.environ) or PORT, password=password, tls=tls_of(os.environ))
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.proxy import errors
+from litellm.proxy.connection import CallerGone
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.splice import DONE, Splicer
 
@@ -70,6 +71,10 @@ class Relay:
             if self._catching_up is not None:
                 await self._catching_up
             self._exchange.end()
+        except (asyncio.CancelledError, CallerGone):
+            if not self._splicer.done or self._catching_up is not None:  # else the caller has all of it
+                self._exchange.broke = self._exchange.broke or errors.HUNG_UP
+            raise
         finally:
             if self._timer is not None:
                 self._timer.cancel()

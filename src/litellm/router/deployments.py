@@ -80,6 +80,13 @@ class Deployment:
             count = usage.get("total_tokens")
             self.state.used(count if type(count) is int else 0)
 
+    def seconds(self, ask: Ask) -> float:
+        """How long one attempt may take, a stream's until its first byte; infinite if nothing bounds it."""
+        streaming = self.stream_timeouts if ask.stream else None
+        bounds = streaming or self.target.timeouts
+        seconds = bounds.first_byte if bounds.total is None else bounds.total
+        return inf if seconds is None else seconds
+
     @property
     def address(self) -> str:
         """The target's, as it may be shown: a query may hold a key."""

@@ -3,11 +3,13 @@ a random number.
 
 Retried are connection failures, 408, 409, 429 and 5xx (`retryable` on the exception), and 401 and 403 where another
 deployment may have a better key. A deployment that has not failed yet is asked at once; one that has, after the
-provider's Retry-After (up to 60 s) or a growing pause.
+provider's Retry-After (up to 60 s) or a growing pause. No pause is longer than an attempt may take: whoever waits
+for a second at most does not want to wait for ten of them between two attempts.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, NamedTuple
 
 from litellm.exceptions import LiteLLMError
@@ -103,9 +105,11 @@ def next_attempt(
     now: float = 0.0,
     strategy: Strategy = simple_shuffle,
     fallbacks: bool = False,
+    longest: float = inf,
 ) -> Attempt | None:
     """The attempt after `failures` (at least one), or None to give up with the last error. `fallbacks`: there are
-    other groups to turn to, so that nobody waits for a deployment that is over its limit."""
+    other groups to turn to, so that nobody waits for a deployment that is over its limit. `longest`: seconds that a
+    pause may take; a provider that asks for more is not asked again."""
     error = failures[-1].error
     if len(failures) > policy.retries(group[0].model_name, error):
         return None
@@ -118,12 +122,15 @@ def next_attempt(
     if not error.retryable or (fallbacks and error.status_code == 429):
         return None
     chosen = choose(group, strategy, now, draw)
-    return Attempt(chosen, _pause(error, len(failures), policy, draw), True) if chosen is not None else None
-
-
-def _pause(error: LiteLLMError, failures: int, policy: RetryPolicy, draw: float) -> float:
+    if chosen is None:
+        return None
     asked = error.retry_after
-    if asked is not None and 0 < asked <= LONGEST_RETRY_AFTER:
-        return max(asked, policy.retry_after)
-    grown = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-    return max(grown * (1 - JITTER * draw), policy.retry_after)
+    if asked is None or not 0 < asked <= LONGEST_RETRY_AFTER:
+        asked = _grown(len(failures), longest) * (1 - JITTER * draw)
+    elif asked > longest:
+        return None
+    return Attempt(chosen, max(asked, policy.retry_after), True)
+
+
+def _grown(failures: int, longest: float) -> float:
+    return min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE, longest)

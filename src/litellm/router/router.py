@@ -255,10 +255,11 @@ class Router:
         name = group[0].model_name
         policy = self._policy_for(failures[0].deployment, num_retries)
         others = self.fallbacks.any(name, ask.fallbacks)
+        longest = failures[0].deployment.seconds(ask)
         while True:
             _tell(ask.account, failures[-1])
             now = self._clock()
-            step = next_attempt(group, failures, policy, random(), now, strategy, others)
+            step = next_attempt(group, failures, policy, random(), now, strategy, others, longest)
             if step is None or (total is not None and now + step.pause >= total.until):
                 raise _last(failures, policy)
             if step.again and budget is not None and not budget.spend(now):

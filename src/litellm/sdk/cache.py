@@ -6,6 +6,7 @@ what was asked, of which address, with which API key. Whoever cannot reach the c
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -34,8 +35,9 @@ class Cache:
     `type`: local (this process's memory), disk (a folder), redis; local-semantic and redis-semantic, which also give a
     chat the answer to one that means the same: to a question whose embedding (by `embedding_model`, also called
     `redis_semantic_cache_embedding_model`) is as near as `similarity_threshold`, a cosine above 0, up to 1. Times are
-    in seconds. `mode="default_off"`: only calls that say `cache={"use-cache": True}` or `caching=True`.
-    `get_cache_key` may be replaced by a function of the call's arguments.
+    in seconds. Where Redis is may be left to REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD and REDIS_SSL.
+    `mode="default_off"`: only calls that say `cache={"use-cache": True}` or `caching=True`. `get_cache_key` may be
+    replaced by a function of the call's arguments.
 
     Raises NotBuilt for LiteLLM's other types, ImportError for Redis without its library, ValueError for an address or
     a threshold that is none.
@@ -73,7 +75,7 @@ class Cache:
             self.type, namespace, max_size_in_memory, disk_cache_dir, url, host, int(port) if port else None, password,
             ssl,
         )  # fmt: skip
-        self.store = place.store()
+        self.store = place.completed(os.environ).store()
         if self.type in IN_REDIS:
             self.store = _OnPortal(self.store)
         self.answers = Answers(self.store, _log, self.ttl or DEFAULT_TTL, supported_call_types)

@@ -66,6 +66,12 @@ class Listed(Deployment):
         params.update(model=self.target.model, model_info=self.info, num_retries=0)
         return Call(ask.op, self.target, params, ask.stream)
 
+    def seconds(self, ask: Ask) -> float:
+        """By the `timeout` of the call or the list, if it is a number; else by the usual one of the package."""
+        names = ("stream_timeout", "timeout") if ask.stream else ("timeout",)
+        said = (given.get(name) for given in (ask.params, self.defaults) for name in names)
+        return next((float(one) for one in said if isinstance(one, int | float)), settings.request_timeout)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

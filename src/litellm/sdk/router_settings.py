@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NOT_BUILT: Final = (
     "provider_budget_config",
-    "alerting_config", "enable_health_check_routing", "enable_weighted_failover", "router_general_settings",
+    "alerting_config", "enable_health_check_routing", "router_general_settings",
     "search_tools", "guardrail_list",
 )  # fmt: skip
 """Whoever passes one of these expects something that would not happen."""

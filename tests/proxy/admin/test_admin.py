@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+import litellm
 from litellm.proxy import probes, routes
 from litellm.proxy.admin import openapi
 from support.gateway import MASTER_KEY, Gateway
@@ -179,6 +180,33 @@ def test_groups_are_the_sum_of_their_deployments(admin: Gateway) -> None:
 
 
 # Health.
+
+
+def test_tokens_are_counted_as_the_sdk_counts_them(admin: Gateway, shared_upstream: UpstreamThread) -> None:
+    messages = [{"role": "user", "content": "How many tokens does this question have?"}]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
+    before = len(shared_upstream.requests)
+    for asked_for, given in (
+        ({"messages": messages}, {"messages": messages}),
+        ({"messages": messages, "tools": tools}, {"messages": messages, "tools": tools}),
+        ({"prompt": "hello there"}, {"text": "hello there"}),
+    ):
+        status, body = admin.post("/utils/token_counter", {"model": "good", **asked_for})
+        assert status == 200
+        said = json.loads(body)
+        assert said["total_tokens"] == litellm.token_counter("good-1", **given) > 0
+        assert (said["request_model"], said["model_used"], said["error"]) == ("good", "good-1", False)
+        assert said["tokenizer_type"] in ("openai_tokenizer", "local_tokenizer")
+        assert said.keys() == {
+            "total_tokens", "request_model", "model_used", "tokenizer_type", "original_response", "error",
+            "error_message", "status_code",
+        }  # fmt: skip
+    elsewhere = json.loads(admin.post("/utils/token_counter", {"model": "gpt-4o", "prompt": "hi"})[1])
+    assert (elsewhere["model_used"], elsewhere["total_tokens"]) == ("gpt-4o", 1)
+    assert error_of(admin.post("/utils/token_counter", {"model": "good"}))[1]["param"] == "messages"
+    assert error_of(admin.post("/utils/token_counter", {"prompt": "hi"}))[1]["param"] == "model"
+    assert error_of(admin.post("/utils/token_counter", {"model": "good", "prompt": "hi"}, key="sk-nobody"))[0] == 401
+    assert len(shared_upstream.requests) == before, "nothing is sent anywhere"
 
 
 def test_health_really_asks_every_deployment(admin: Gateway, shared_upstream: UpstreamThread) -> None:

@@ -37,6 +37,7 @@ from litellm.proxy.admin import (
     teams,
     totals,
     users,
+    utilities,
 )
 from litellm.proxy.errors import ProxyError
 from litellm.store.base import StoreDown, Unstorable
@@ -70,7 +71,7 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(keys.router)
     for part in (
         users, teams, organizations, deployments, credentials, customers, budgets, tags, spend, totals, activity,
-        events, audit, caches,
+        events, audit, caches, utilities,
     ):  # fmt: skip
         app.include_router(part.router)
     _describe(app, gateway)

@@ -1,5 +1,6 @@
 """`litellm_settings.cache_params`: where answers are kept, and whose they are."""
 
+import os
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -42,11 +43,14 @@ class CacheParams(Section):
         default=None, description="Answers kept in memory. Default 200; of `semantic` 2,000, which is the most."
     )
     disk_cache_dir: str | None = Field(default=None, description="The folder of `disk`. Default `.litellm_cache`.")
-    host: str | None = Field(default=None, description="Redis's. Default localhost.")
-    port: Count | None = Field(default=None, description="Redis's. Default 6379.")
-    password: Secret | None = Field(default=None, description="Redis's.")
-    ssl: bool | None = Field(default=None, description="Speak TLS to Redis.")
-    url: Secret | None = Field(default=None, description="`redis://...` in place of the last four.")
+    host: str | None = Field(default=None, description="Redis's. Default: the variable REDIS_HOST, or localhost.")
+    port: Count | None = Field(default=None, description="Redis's. Default: REDIS_PORT, or 6379.")
+    password: Secret | None = Field(default=None, description="Redis's. Default: REDIS_PASSWORD.")
+    ssl: bool | None = Field(default=None, description="Speak TLS to Redis. Default: REDIS_SSL.")
+    url: Secret | None = Field(
+        default=None,
+        description="`redis://...` in place of the last four. Default: REDIS_URL, if they say no host and no port.",
+    )
 
     @property
     def is_semantic(self) -> bool:
@@ -62,6 +66,7 @@ class CacheParams(Section):
 
     @property
     def place(self) -> Place:
+        """Raises ValueError for a REDIS_PORT that is none."""
         return Place(
             self.type or "local",
             self.namespace,
@@ -72,4 +77,4 @@ class CacheParams(Section):
             self.port,
             self.password.get_secret_value() if self.password else None,
             bool(self.ssl),
-        )
+        ).completed(os.environ)

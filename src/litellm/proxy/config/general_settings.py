@@ -82,7 +82,7 @@ class GeneralSettings(Section):
         default=None,
         description="The Redis or Valkey in which the workers of several hosts count limits together: "
         "`redis://HOST:PORT/DB`, `rediss://...`, `unix:///PATH`. Default: the variable REDIS_URL, or REDIS_HOST, "
-        "REDIS_PORT and REDIS_PASSWORD.",
+        "REDIS_PORT, REDIS_PASSWORD and REDIS_SSL.",
     )
     redis_failure: Failure | dict[Limit, Failure] | None = Field(
         default=None,

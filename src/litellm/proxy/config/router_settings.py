@@ -53,7 +53,7 @@ class RouterSettings(PhaseTimeouts):
     later: ClassVar[frozenset[str]] = names_of(
         """
         alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
-        enable_health_check_routing enable_weighted_failover guardrail_list health_check_staleness_threshold
+        enable_health_check_routing guardrail_list health_check_staleness_threshold
         ignore_invalid_deployments polling_interval provider_budget_config router_general_settings
         routing_strategy_args search_tools
         """
@@ -149,6 +149,10 @@ class RouterSettings(PhaseTimeouts):
         "`connect_timeout`, `first_token_timeout`, `between_tokens_timeout`, `mid_stream_fallback`; and `hedging` "
         "(`percentile` 95, `max_share` 0.05, `min_seconds` 0, `min_samples` 20): a second deployment is asked where "
         "the first is slow.",
+    )
+    enable_weighted_failover: bool | None = Field(
+        default=None,
+        description="Always so, said or not: what is tried next is drawn, by `weight`, among the model's others.",
     )
     enable_tag_filtering: bool | None = Field(
         default=None, description="A request with tags goes to deployments with these tags only."
