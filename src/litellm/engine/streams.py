@@ -37,8 +37,8 @@ class EventStream:
     """
 
     __slots__ = (
-        "_at", "_decoder", "_ended", "_error", "_failure_of", "_fed", "_paused", "_pieces", "_ready", "_response",
-        "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "on_broke", "on_close", "seconds",
+        "_at", "_decoder", "_ended", "_error", "_failure_of", "_fed", "_first", "_paused", "_pieces", "_ready",
+        "_response", "_sink", "_timeouts", "_told", "_waiter", "_waiting", "headers", "on_broke", "on_close", "seconds",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +63,7 @@ class EventStream:
         self._fed = 0  # how many of the pieces the decoder has seen, and up to where the next one
         self._at = 0
         self._ready: list[Json] = []  # chunks decoded and not yet taken
+        self._first: tuple[bytes, Json] | None = None  # the first event's data and its chunk, for who decodes it again
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Sink | None = None
         self._paused = False
@@ -166,7 +167,8 @@ class EventStream:
 
     def decode(self, data: bytes) -> Json:
         """One event's data as a chunk, for a taker of bytes. Raises what is wrong with it."""
-        return self._decoder.chunk(data)
+        first, self._first = self._first, None
+        return first[1] if first is not None and first[0] == data else self._decoder.chunk(data)
 
     @property
     def patience(self) -> float:
@@ -211,8 +213,11 @@ class EventStream:
                 self._ready = decoder.feed(piece[self._at :])
                 self._fed, self._at = self._fed + 1, 0
             else:
-                self._ready = decoder.feed(piece[self._at : border + 2])
+                event = piece[self._at : border + 2]
+                self._ready = decoder.feed(event)
                 self._at = border + 2
+                if len(self._ready) == 1 and event.startswith(b"data: "):
+                    self._first = event[6:-2], self._ready[0]
         if not self._ready:
             self._ready = self._last()
         return bool(self._ready) or self._ended or decoder.done
