@@ -363,6 +363,23 @@ def test_a_relay_gets_every_byte_untouched_and_one_end(commit: float | None) -> 
     with_feed(test)
 
 
+def test_the_first_event_is_parsed_once_and_its_equals_are_parsed_anew() -> None:
+    async def test(at: Opened) -> None:
+        at.feed.put(event("a") + event("a") + event("b"))
+        stream = await at.stream()
+        data = event("a")[6:-2]
+        first, second = stream.decode(data), stream.decode(data)
+        assert first == second == json.loads(data) and first is not second
+        stream.close()
+
+        at.feed.put(event("a") + event("b"))
+        stream = await at.stream()
+        assert stream.decode(event("b")[6:-2]) == json.loads(event("b")[6:-2]), "not taken for the first"
+        stream.close()
+
+    with_feed(test)
+
+
 def test_a_relay_is_told_of_a_failure_in_our_words() -> None:
     async def test(at: Opened) -> None:
         at.feed.put(event("a"))

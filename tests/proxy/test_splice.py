@@ -308,6 +308,53 @@ def test_nothing_follows_done() -> None:
     assert splicer.done and splicer.events == 1
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['a "', '"', 'x"y"', "\\", '\\"', "", "\\\\"],
+        ["x" * 500, "y", "z" * 70_000, 'q"' * 400, "w" * 300],
+        ["é", "\u2028", "😀", "\n\t", "\x7f"],
+        ['"' * 300_000, "a", '"b"'],
+    ],
+)
+def test_a_packet_of_any_texts_is_rewritten_without_parsing_them(texts: list[str]) -> None:
+    parsed: list[bytes] = []
+
+    def decoding(data: bytes) -> Json:
+        parsed.append(data)
+        return decode(data)
+
+    chunks = [delta("first"), *map(delta, texts), delta("last")]
+    splicer = Splicer("mine", False, decoding)
+    out = splicer.feed(b"".join(map(event, chunks)))
+    assert events_of(out) == naive(chunks, "mine", False) and splicer.events == len(chunks)
+    if sum(map(len, texts)) < 100_000:
+        assert len(parsed) == 1
+
+
+def test_halves_of_a_surrogate_pair_in_two_events_pass() -> None:
+    """As servers that cut UTF-16 send them."""
+    first = event(delta("a"))
+    halves = [first.replace(b'"content":"a"', b'"content":"\\u%b"' % half) for half in (b"d83d", b"de00")]
+    out, splicer = run([first, *halves, first + halves[0] + halves[1] + first])
+    assert splicer.error is None and splicer.events == 7
+    assert out == b"".join((first, *halves, first, *halves, first)).replace(b'"up-1"', b'"mine"')
+
+
+def test_a_known_beginning_is_not_trusted_where_the_name_stands_twice_or_goes_on() -> None:
+    """Events that begin alike, with another model after all."""
+    start = orjson.dumps(delta("a"))[:-1]
+    twice = b'data: %b,"model":"up-2"}\n\n' % start
+    escaped = b'data: %b,"mod\\u0065l":"up-2"}\n\n' % start
+    nested = b'data: %b,"vendor":{"model":"up-2"}}\n\n' % start
+    out, _ = run([event(delta("a")), twice, escaped, nested])
+    assert [(one["model"], one.get("vendor")) for one in events_of(out)] == [("mine", None)] * 3 + [
+        ("mine", {"model": "up-2"})
+    ]
+    numbers = [b'data: {"model":%d,"choices":[]}\n\n' % number for number in (1, 12, 1)]
+    assert run(numbers)[0] == b'data: {"model":"mine","choices":[]}\n\n' * 3
+
+
 def test_the_last_event_may_lack_its_blank_line() -> None:
     wire = event(delta("a")) + event(delta(None, finish="stop"))
     for ending in (b"\n", b"\n\n"):

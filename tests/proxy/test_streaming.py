@@ -42,9 +42,10 @@ class Caller:
         assert self.begun is None
         self.begun = (status, fields)
 
-    def write(self, part: bytes) -> bool:
+    def write(self, part: bytes, more_body: bool = True) -> bool:
         assert self.begun and not self.ended
         self.parts.append(part)
+        self.ended = not more_body
         return self.taking.is_set()
 
     async def room(self) -> None:
@@ -186,9 +187,22 @@ async def test_a_slow_reader_pauses_the_upstream_and_gets_all_of_it() -> None:
 
 
 @in_loop
+async def test_what_is_whole_already_goes_out_in_one_piece() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield FIRST + chunk("a") + LAST + DONE
+
+    setting = Setting(chunks)
+    setting.caller.taking.clear()  # nobody has to wait for him either: nothing more will come
+    await setting.run()
+    setting.finished_well()
+    assert len(setting.caller.parts) == 1 and setting.splicer.events == 3
+
+
+@in_loop
 async def test_a_reader_slow_at_the_end_gets_the_end() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield FIRST
+        await asyncio.sleep(0.02)
         yield chunk("a")
         yield chunk("b") + LAST + DONE
 

@@ -699,10 +699,8 @@ class Exchange:
             return not self.connection.flow.write_paused
         data, self.head = self.head, b""
         if self.chunked:
-            if body:
-                data = b"%b%x\r\n%b\r\n" % (data, len(body), body)
-            if not more_body:
-                data += b"0\r\n\r\n"
+            last = b"" if more_body else b"0\r\n\r\n"
+            data = b"%b%x\r\n%b\r\n%b" % (data, len(body), body, last) if body else data + last
         elif not self.silent:
             if self.left is not None:
                 self.left -= len(body)

@@ -20,7 +20,7 @@ AFTER_DONE_SECONDS: Final = 1.0  # an upstream that has said [DONE] gets this lo
 
 
 class Relay:
-    """One stream on its way out. `run` returns when the caller has all of it; `splicer` then knows what it was.
+    """One stream on its way out. `run` returns when all of it is written; `splicer` then knows what it was.
 
     When nothing has gone out for `silence` seconds a comment does, so that nobody between takes the line for dead. An
     upstream's own comments keep the line open likewise, but not for longer than events may be apart (a quarter more:
@@ -30,8 +30,8 @@ class Relay:
     """
 
     __slots__ = (
-        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last", "_queue",
-        "_settling", "_silence", "_splicer", "_stream", "_timer",
+        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last", "_open",
+        "_queue", "_settling", "_silence", "_splicer", "_stream", "_timer", "_waiter",
     )  # fmt: skip
 
     def __init__(
@@ -48,26 +48,32 @@ class Relay:
         self._silence = silence
         self._on_last = last
         self._loop = asyncio.get_running_loop()
-        self._finished: asyncio.Future[None] = self._loop.create_future()
+        self._finished = False
+        self._waiter: asyncio.Future[None] | None = None  # for that; a short answer comes whole and needs none
+        self._timer: asyncio.TimerHandle | None = None
+        self._open = False  # until then what comes is queued, to go out along with the head
         self._queue: list[bytes] = []
         self._settling: Awaitable[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self._last = self._event_at = self._loop.time()  # when something went out; when the last event was there
         self._events = 0  # as many there were then
-        self._timer: asyncio.TimerHandle | None = None  # there is none for a stream that has all arrived
 
     async def run(self, fields: bytes) -> None:
         """Sends the status line and everything after it. Cancelled when the caller hangs up; closes the upstream."""
         try:
             self._exchange.begin(200, fields)
             self._stream.relay(self)
-            if not self._finished.done():
-                self._exchange.write(b"")  # the head, if no event has taken it along
-                if self._splicer.done:
-                    self._expect_end()
-                else:
-                    self._look_in(min(self._silence, self._stream.patience))
-                await self._finished
+            self._open = True
+            if self._catching_up is None:
+                opening, self._queue = b"".join(self._queue), []
+                if self._finished:
+                    self._exchange.write(opening, False)
+                    return
+                self._write(opening)
+            if not self._finished:
+                self._watch()
+                self._waiter = self._loop.create_future()
+                await self._waiter
             if self._catching_up is not None:
                 await self._catching_up
             self._exchange.end()
@@ -86,7 +92,7 @@ class Relay:
 
     def data(self, data: bytes, /) -> None:
         splicer = self._splicer
-        if splicer.done or self._finished.done():  # an upstream that goes on after its last word is not listened to
+        if splicer.done or self._finished:  # an upstream that goes on after its last word is not listened to
             return
         out = splicer.feed(data)
         if splicer.done:
@@ -97,10 +103,10 @@ class Relay:
             self._fail(splicer.error)
         elif splicer.done and self._timer is not None:
             self._timer.cancel()
-            self._expect_end()
+            self._watch()
 
     def end(self, error: e.LiteLLMError | None, /) -> None:
-        if self._finished.done():
+        if self._finished:
             return
         splicer = self._splicer
         rest = splicer.flush() if error is None else b""
@@ -132,8 +138,16 @@ class Relay:
                 self._catching_up = self._loop.create_task(self._catch_up())
 
     def _finish(self) -> None:
-        if not self._finished.done():
-            self._finished.set_result(None)
+        self._finished = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _watch(self) -> None:
+        """Sets the timer for what may not last for ever now: the silence, or the upstream's end after its last word."""
+        if self._splicer.done:
+            self._timer = self._loop.call_later(AFTER_DONE_SECONDS, self._finish)
+        else:
+            self._timer = self._loop.call_later(min(self._silence, self._stream.patience), self._tick)
 
     def _tick(self) -> None:
         now = self._loop.time()
@@ -146,18 +160,11 @@ class Relay:
         if now - self._last >= self._silence * 0.99 and self._catching_up is None:
             self._write(KEEPALIVE)
         wait = self._silence - (now - self._last)
-        self._look_in(min(wait if wait > 0 else self._silence, self._stream.patience))
-
-    def _look_in(self, seconds: float) -> None:
-        self._timer = self._loop.call_later(seconds, self._tick)
-
-    def _expect_end(self) -> None:
-        """The last word has been said."""
-        self._timer = self._loop.call_later(AFTER_DONE_SECONDS, self._finish)
+        self._timer = self._loop.call_later(min(wait if wait > 0 else self._silence, self._stream.patience), self._tick)
 
     def _write(self, data: bytes) -> None:
         self._last = self._loop.time()
-        if self._catching_up is not None:
+        if self._catching_up is not None or not self._open:
             self._queue.append(data)
         elif not self._exchange.write(data):
             self._stream.pause()
