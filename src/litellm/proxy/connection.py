@@ -658,12 +658,7 @@ class Exchange:
         """A whole answer at once; its length is added to `fields`."""
         self.left = len(body)
         self.begin(status, b"%bcontent-length: %d\r\n" % (fields, len(body)))
-        if self.gone or self.silent or len(body) > JOIN_MAX:
-            self.write(body, False)
-            return
-        head, self.head, self.left = self.head, b"", 0
-        self.connection.transport.write(head + body)
-        self._finish()
+        self.write(body, False)
 
     def _framing(self, name: bytes, value: bytes) -> bool:
         """Whether a framing field of the app's stands. Only the length does; the rest is the server's."""
