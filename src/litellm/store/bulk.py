@@ -50,9 +50,9 @@ def _for_postgres() -> str:
 
 _JSON: Final = tuple(place for place, name in enumerate(_NAMES) if _kind(name) == "jsonb")
 _BOOLEANS: Final = tuple(place for place, name in enumerate(_NAMES) if _kind(name) == "boolean")
-_ROWS: Final = 250
+_ROWS: Final = 250 if sqlite3.sqlite_version_info >= (3, 32) else 32
 """In one statement of SQLite's. Between two of its steps sqlite3 lets other threads run and then waits for its turn:
-with a step for each row, a row costs half as much again. (7,750 parameters; 32,766 are the most.)"""
+with a step for each row, a row costs half as much again. (7,750 parameters; 32,766 are the most, 999 before 3.32.)"""
 _SQLITE: Final = _for_sqlite(1)
 _MANY: Final = _for_sqlite(_ROWS)
 _POSTGRES: Final = _for_postgres()
