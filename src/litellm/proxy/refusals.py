@@ -79,9 +79,21 @@ def check_head(version: str, headers: list[tuple[bytes, bytes]], fields: dict[by
             raise Refused(BAD_CODING)
 
 
-@lru_cache(maxsize=1024)
 def split_target(url: bytes) -> tuple[str, bytes, bytes]:
     """A request target as (path, raw path, query): origin form, absolute form, or `*`."""
+    return _usual(url) if len(url) <= _USUAL and b"?" not in url else _split(url)
+
+
+_USUAL: Final = 128
+"""Bytes of a target that is remembered, if it has no query: callers make up the rest, and may put a key there."""
+
+
+@lru_cache(maxsize=1024)
+def _usual(url: bytes) -> tuple[str, bytes, bytes]:
+    return _split(url)
+
+
+def _split(url: bytes) -> tuple[str, bytes, bytes]:
     raw_path, _, query = url.partition(b"?")
     if raw_path[:1] != b"/" and raw_path != b"*":
         try:
