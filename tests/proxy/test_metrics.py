@@ -182,6 +182,33 @@ def test_processes_are_added_up_and_the_dead_keep_their_counts(tmp_path: Path) -
     counts.close()
 
 
+def test_others_see_all_that_is_over_whenever_no_request_is_left(tmp_path: Path) -> None:
+    def seen() -> tuple[float, float]:
+        """Requests, and tokens, as a scrape of another worker finds them."""
+        found = dict(metrics.read_folder(tmp_path))
+        return (
+            sum(count for name, count in found.items() if name.startswith(TOTAL)),
+            sum(count for name, count in found.items() if name.startswith("litellm_total_tokens_metric_total")),
+        )
+
+    counts = Metrics(tmp_path, f"0-{os.getpid()}")
+    for _ in range(2):
+        counts.began()
+        counts.used("m", {"total_tokens": 5})
+    counts.ended("/chat/completions", "m", 200, 0.1, 0.1, 0.001)
+    assert seen() == (0, 0)
+    counts.add_up()  # the gateway's beat
+    assert seen() == (1, 10)
+    counts.ended("/chat/completions", "m", 200, 0.1, 0.1, 0.001)
+    assert seen() == (2, 10)
+    counts.began()
+    for number in range(metrics.NOTED):
+        counts.began()
+        counts.ended("/chat/completions", f"m{number % 2}", 200, 0.1, 0.1, 0.001)
+    counts.close()
+    assert seen() == (2 + metrics.NOTED, 10), "nothing twice"
+
+
 def test_a_name_that_is_being_written_is_not_read_yet(tmp_path: Path) -> None:
     slots = Slots(tmp_path, f"0-{os.getpid()}")
     slots.values[slots.slot("whole")] = 5

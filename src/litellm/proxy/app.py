@@ -197,13 +197,13 @@ class Gateway:
         """A callback that knows when it was due tells how long ready callbacks wait."""
         loop = asyncio.get_running_loop()
         now = loop.time()
+        self._beating = loop.call_later(BEAT_SECONDS, self._beat, now + BEAT_SECONDS)  # first: nothing below may end it
         self._lags.append(0.0 if due is None else max(0.0, now - due))
         self.metrics.lag(max(self._lags))
         self.metrics.waiting(self.health.waiting())
         self.metrics.add_up()
         if self._opening is None and place.exists(self.snapshot.config):
             self._opened = loop.create_task(self._open_found())  # another worker has made it
-        self._beating = loop.call_later(BEAT_SECONDS, self._beat, now + BEAT_SECONDS)
 
     async def _open_found(self) -> None:
         try:

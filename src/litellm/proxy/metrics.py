@@ -5,7 +5,7 @@ the files of all processes. A dead process's counts stay, its gauges do not. Nam
 1b.10). Labels hold nothing that a caller can make up: an unknown model is counted under "".
 
 A request is only noted. What has been noted is added up many requests at a time, which costs a fifth: before this
-process is scraped, and at every beat of the gateway for the scrapes of others.
+process is scraped, and for the scrapes of others whenever no request is left, and at every beat of the gateway.
 """
 
 import mmap
@@ -115,7 +115,7 @@ def _alive(pid: int) -> bool:
 
 _bucket_of: Final = partial(bisect_left, BUCKETS)
 NOTED: Final = 256
-"""Requests of one series that may wait to be added up."""
+"""Requests of a series that may wait to be added up."""
 
 
 class _Series:
@@ -134,10 +134,11 @@ class _Series:
 class _Tokens:
     """What providers have reported for one model since it was last added up."""
 
-    __slots__ = ("completion", "prompt", "slots", "total")
+    __slots__ = ("completion", "noted", "prompt", "slots", "total")
 
     def __init__(self, slots: tuple[int, int, int]) -> None:
         self.slots = slots
+        self.noted = False
         self.prompt: float = 0
         self.completion: float = 0
         self.total: float = 0
@@ -152,6 +153,8 @@ class Metrics:
         self._values = self._slots.values
         self._requests: dict[tuple[str, str, int], _Series] = {}
         self._tokens: dict[str, _Tokens] = {}
+        self._noted: list[_Series] = []  # what there is to add up
+        self._reported: list[_Tokens] = []
         self._flying = 0
         self._in_flight = self._slots.slot("litellm_in_flight_requests")
         self._waiting = self._slots.slot("litellm_waiting_requests")
@@ -169,16 +172,21 @@ class Metrics:
         """
         self._flying -= 1
         series = self._requests.get((route, model, status)) or self._series(route, model, status)
+        if not series.seconds:
+            self._noted.append(series)
         series.seconds.append(seconds)
         if upstream_seconds:
             series.upstream.append(upstream_seconds)
             series.overhead.append(overhead_seconds)
-        if len(series.seconds) >= NOTED:
-            self._add(series)
+        if len(series.seconds) >= NOTED or (self._folder is not None and not self._flying):
+            self.add_up()
 
     def used(self, model: str, usage: Json) -> None:
         """Tokens as a provider reported them."""
         tokens = self._tokens.get(model) or self._token_series(model)
+        if not tokens.noted:
+            tokens.noted = True
+            self._reported.append(tokens)
         try:
             tokens.prompt += usage.get("prompt_tokens") or 0
             tokens.completion += usage.get("completion_tokens") or 0
@@ -189,13 +197,15 @@ class Metrics:
     def add_up(self) -> None:
         """All that has been noted."""
         self._values[self._in_flight] = self._flying
-        for series in self._requests.values():
-            if series.seconds:
-                self._add(series)
-        for tokens in self._tokens.values():
+        for series in self._noted:
+            self._add(series)
+        self._noted.clear()
+        for tokens in self._reported:
             for slot, count in zip(tokens.slots, (tokens.prompt, tokens.completion, tokens.total), strict=True):
                 self._values[slot] += count
             tokens.prompt = tokens.completion = tokens.total = 0
+            tokens.noted = False
+        self._reported.clear()
 
     def _add(self, series: _Series) -> None:
         requests, failed, *histograms = series.slots
