@@ -1,7 +1,10 @@
 """The gateway's cache, through real sockets."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections import Counter
@@ -256,6 +259,26 @@ def test_where_redis_is_may_be_said_by_the_environment(upstream: UpstreamThread,
         status, said = gateway.get("/cache/ping")
         assert (status, json.loads(said)["cache_type"]) == (200, "redis")
         assert json.loads(gateway.get("/cache/redis/info")[1])["num_clients"] > 0
+
+
+@pytest.mark.parametrize(
+    ("params", "env", "why"),
+    [
+        ("{type: redis}", {"REDIS_HOST": "h", "REDIS_PORT": "many"}, "REDIS_PORT must be a number"),
+        ("{type: redis}", {"REDIS_URL": "nonsense"}, "not a Redis URL"),
+        ("{type: redis, url: nonsense}", {}, "not a Redis URL"),
+    ],
+)
+def test_an_address_that_is_none_is_told_at_the_start(tmp_path: Path, params: str, env: dict[str, str], why: str):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "model_list: [{model_name: m, litellm_params: {model: openai/m, api_base: 'http://h', api_key: k}}]\n"
+        f"general_settings: {{master_key: sk-1234}}\nlitellm_settings: {{cache: true, cache_params: {params}}}\n"
+    )
+    command = [sys.executable, "-m", "litellm", "--config", str(config), "--host", "127.0.0.1", "--port", "0"]
+    ended = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert f"litellm_settings.cache_params: {why}" in ended.stderr and "Traceback" not in ended.stderr
 
 
 def test_without_a_cache_the_routes_say_so(upstream: UpstreamThread, tmp_path: Path):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from litellm.proxy.config.load import Config
 from litellm.proxy.metrics import Metrics
-from litellm.proxy.server import Worker
+from litellm.proxy.server import StartError, Worker
 from litellm.proxy.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Lasting:
         self._replaced: list[Cache | Once] = []
 
     def completed(self, snapshot: Snapshot) -> Snapshot:
-        """With what it wants of this. Raises what `cached.make` does."""
+        """With what it wants of this. Raises StartError for a cache that cannot be."""
         completed = replace(self._sticking(self._with_cache(snapshot)), once=self._one_call)
         self._config = snapshot.config
         return completed
@@ -60,9 +60,13 @@ class Lasting:
 
         wanted = settings.cache_params or CacheParams()
         if self._cache is None or self._cache.settings != wanted:
-            if self._cache is not None:
-                self._replaced.append(self._cache)
-            self._cache = cached.make(wanted, self._metrics)
+            former = self._cache
+            try:
+                self._cache = cached.make(wanted, self._metrics)
+            except (ValueError, ImportError) as error:  # an address that is none, Redis without its library
+                raise StartError(f"litellm_settings.cache_params: {error}") from None
+            if former is not None:
+                self._replaced.append(former)
         return replace(snapshot, cache=self._cache)
 
     def _one_call(self) -> "Once | None":
