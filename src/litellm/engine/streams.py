@@ -210,13 +210,14 @@ class EventStream:
         decoder = self._decoder
         while not self._ready and self._fed < len(self._pieces) and decoder.error is None:
             piece, at = self._pieces[self._fed], self._at
+            begins = self._fed == at == 0
             border = piece.find(b"\n\n", at)
             block = piece[at:] if border < 0 else piece[at : border + 2]
             if at + len(block) == len(piece):
                 self._fed, self._at = self._fed + 1, 0
             else:
                 self._at += len(block)
-            if piece is self._pieces[0] and at == 0 and _is_plain(block):  # nearly every stream begins so
+            if begins and _is_plain(block):  # nearly every stream does
                 self._decode_plain(block[6:-2])
             else:
                 self._ready = decoder.feed(block)
