@@ -6,6 +6,7 @@ cancels the provider's work at once.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from math import inf
 from typing import Final, Protocol
 
@@ -29,6 +30,14 @@ class Sink(Protocol):
     def data(self, data: bytes, /) -> None: ...
 
     def end(self, error: e.LiteLLMError | None, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """A Receiver that hands bytes straight to a Sink: they take no step in the EventStream between."""
+
+    data: Callable[[bytes], None]
+    end: Callable[[TransportError | None], None]
 
 
 class EventStream:
@@ -77,9 +86,6 @@ class EventStream:
     # The transport's side (a Receiver).
 
     def data(self, data: bytes, /) -> None:
-        if self._sink is not None:
-            self._sink.data(data)
-            return
         self._pieces.append(data)
         self._waiting += len(data)
         if self._waiting > MAX_WAITING:
@@ -123,6 +129,8 @@ class EventStream:
         raw = b"".join(self._pieces)
         self._forget()
         self.resume()
+        if not self._ended:
+            self._response.relay(_Passing(sink.data, self.end))
         if raw:
             sink.data(raw)
         if self._ended:

@@ -466,7 +466,7 @@ class Exchange:
     """One request and its answer: ASGI's `receive` and `send`. Defaults stand on the class: one is made per request.
 
     `fields` are the request's header fields by name, of repeated ones the last; `headers` are all of them. `status` is
-    the answer's, 0 until its head is there.
+    the answer's, 0 until its head is there. `flows`: the head is sent, further parts go out as chunks.
     """
 
     more_body = True
@@ -478,6 +478,7 @@ class Exchange:
     keep_alive = False
     chunked = False
     silent = False
+    flows = False
     left: int | None = None
     head = b""
     status = 0
@@ -541,6 +542,7 @@ class Exchange:
         if self.complete or self.gone:
             return
         self.gone = True
+        self.flows = False
         self.wake()
         callback, self.callback = self.callback, None
         if callback is not None:
@@ -572,6 +574,7 @@ class Exchange:
     def _crash(self) -> None:
         """Nothing sent yet: a 500. Otherwise the connection is cut, so that half an answer does not look whole."""
         self.gone = True
+        self.flows = False
         if self.begun and not self.head:
             self.connection.transport.abort()
         else:
@@ -683,15 +686,16 @@ class Exchange:
 
     def write(self, body: bytes, more_body: bool = True) -> bool:
         """Send a part of the body now; see the top of the file. Nothing happens once the caller is gone."""
+        connection = self.connection
+        if self.flows and more_body and body:  # a stream's next part
+            size = _SIZES[len(body)] if len(body) < _USUAL else b"%x\r\n" % len(body)
+            connection.transport.write(b"".join((size, body, b"\r\n")))
+            return not connection.flow.write_paused
         if self.gone:
             return True
         if not self.begun or self.complete:
             raise RuntimeError("a part of a body before the head, or after the end")
-        transport = self.connection.transport
-        if self.chunked and more_body and body and not self.head:  # a stream's next part
-            size = _SIZES[len(body)] if len(body) < _USUAL else b"%x\r\n" % len(body)
-            transport.write(b"".join((size, body, b"\r\n")))
-            return not self.connection.flow.write_paused
+        transport = connection.transport
         data, self.head = self.head, b""
         if self.chunked:
             last = b"" if more_body else b"0\r\n\r\n"
@@ -708,14 +712,17 @@ class Exchange:
                 data = data + body if data else body
         if data:
             transport.write(data)
-        if not more_body:
+        if more_body:
+            self.flows = self.chunked
+        else:
             self._finish()
-        return not self.connection.flow.write_paused
+        return not connection.flow.write_paused
 
     def _finish(self) -> None:
         if self.left and not self.silent:
             raise RuntimeError("the body is shorter than its content-length")
         self.complete = True
+        self.flows = False
         self.callback = None
         self.wake()
         self.connection.answered(self)

@@ -33,19 +33,19 @@ _FUTILE: Final = 16  # forms learnt in vain before a stream is taken for one who
 class Form:
     """What events of one kind have in common: the bytes before and after their text, as received and as sent on."""
 
-    __slots__ = ("_between", "_frame", "_head", "_new_between", "_new_head", "_new_tail", "_tail")
+    __slots__ = ("_begin", "_between", "_end", "_frame", "_head", "_new_between", "_new_head", "_new_tail", "_tail")
 
     def __init__(self, head: bytes, tail: bytes, new_head: bytes, new_tail: bytes) -> None:
         self._head, self._tail, self._between = head, tail, tail + head
+        self._begin, self._end = len(head), -len(tail)  # of an event's text
         self._frame = len(head) + len(tail)
         self._new_head, self._new_tail, self._new_between = new_head, new_tail, new_tail + new_head
 
     def rewritten(self, event: bytes) -> bytes:
         """A packet that is one event of this form, rewritten; nothing if it is something else."""
-        head, tail = self._head, self._tail
-        if not event.startswith(head) or not event.endswith(tail) or len(event) < self._frame:
+        if not (event.startswith(self._head) and event.endswith(self._tail) and len(event) >= self._frame):
             return b""
-        text = event[len(head) : -len(tail)]
+        text = event[self._begin : self._end]
         if _ASCII_TEXT.fullmatch(text) is None and not _is_text(text):
             return b""
         return self._new_head + text + self._new_tail
@@ -81,7 +81,7 @@ class Splicer:
     """
 
     __slots__ = (
-        "_beginning", "_decode", "_finished", "_form", "_held", "_hits", "_model", "_seen", "_size", "_skip_lf",
+        "_beginning", "_decode", "_finished", "_form", "_held", "_model", "_seen", "_size", "_skip_lf",
         "_tries", "_usage_wanted", "done", "error", "events", "usage",
     )  # fmt: skip
 
@@ -95,8 +95,7 @@ class Splicer:
         self._form: Form | None = None
         # What events begin with, up to the model's name and with it: as received, as sent on; and that name.
         self._beginning: tuple[bytes, bytes, str] | None = None
-        self._tries = 0  # forms learnt, and events that were of one
-        self._hits = 0
+        self._tries = 0  # forms learnt
         self._seen: set[int] = set()
         self._finished: set[int] = set()
         self.usage: Json | None = None
@@ -110,11 +109,11 @@ class Splicer:
 
     def feed(self, data: bytes) -> bytes:
         """What can go to the caller now: whole events only."""
-        if self._form is not None and not self._held and not self._skip_lf:
-            sent = self._form.rewritten(data)
+        form = self._form
+        if form is not None and not self._held and not self._skip_lf:
+            sent = form.rewritten(data)
             if sent:  # the usual packet while a model is writing
                 self.events += 1
-                self._hits += 1
                 return sent
         if self._skip_lf or b"\r" in data:
             data = self._unify(data)
@@ -176,7 +175,6 @@ class Splicer:
         if count:
             out.append(sent)
             self.events += count
-            self._hits += count
         return end
 
     def _event(self, block: bytes) -> bytes:
@@ -248,7 +246,7 @@ class Splicer:
         """`old`: what the event begins with, up to the model's name; `new`: the same as it is sent on.
 
         Where events differ in more than their text no form fits a second one: learning ends there."""
-        if self._tries > _FUTILE and self._hits < self._tries:
+        if self._tries > _FUTILE and self.events < 2 * self._tries:
             self._form = None
             return
         found = _growing_text(data, chunk)

@@ -97,13 +97,15 @@ class Relay:
         out = splicer.feed(data)
         if splicer.done:
             self._last_comes(None)
+            self._write(out)
+            if self._timer is not None:
+                self._timer.cancel()
+                self._watch()
+            return
         if out:
             self._write(out)
         if splicer.error is not None:
             self._fail(splicer.error)
-        elif splicer.done and self._timer is not None:
-            self._timer.cancel()
-            self._watch()
 
     def end(self, error: e.LiteLLMError | None, /) -> None:
         if self._finished:

@@ -57,7 +57,7 @@ class Receiver(Protocol):
 
 
 class ResponseStream(Protocol):
-    """A response whose head has arrived. Exactly one of `relay`, `read`, iteration is used, once.
+    """A response whose head has arrived. Exactly one of `relay`, `read`, iteration is used.
 
     Reading from the socket pauses when 64 KiB wait for a reader that is not a Receiver; a Receiver pauses it itself.
     """
@@ -66,7 +66,8 @@ class ResponseStream(Protocol):
     headers: RawHeaders
 
     def relay(self, receiver: Receiver, /) -> None:
-        """Push what has arrived and all that follows to the receiver. After `close()` nothing is called any more."""
+        """Push what has arrived and all that follows to the receiver: to another one from the next call on. After
+        `close()` nothing is called any more."""
         ...
 
     def pause(self) -> None: ...

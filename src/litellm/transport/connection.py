@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         "_fresh", "_head_bytes", "_head_ready", "_headers", "_home", "_idle_seconds", "_interim", "_is_1_1",
         "_is_interim", "_is_readable", "_length", "_loop", "_name", "_notes", "_parser", "_paused", "_pieces",
         "_pump", "_reusable", "_said", "_status", "_timeouts", "_timer", "_transport", "_unaccepted", "_unframed",
-        "_unread", "_unsent", "_until_eof", "_write_paused", "state",
+        "_unread", "_unsent", "_until_eof", "_whole", "_write_paused", "on_body", "state",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +87,8 @@ class Connection(asyncio.Protocol):
         self._idle_seconds = idle_seconds
         self._is_readable = _watch(sock)
         self._fresh = True
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # called by llhttp for each part of a body: there may be hundreds in a read
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport
         self._exchange: Exchange | None = None
@@ -96,15 +98,11 @@ class Connection(asyncio.Protocol):
         self._pump: asyncio.Task[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._write_paused = self._paused = False
-        self._reset()
-
-    def _reset(self) -> None:
-        """Forget the last message."""
+        # Of the message that is arriving.
         self._headers: RawHeaders = []
         self._notes: dict[bytes, bytes] = {}
-        self._pieces: list[bytes] = []
         self._fault: TransportError | None = None
-        self._head_bytes = self._interim = self._unframed = 0
+        self._head_bytes = self._interim = self._unframed = self._whole = 0
         self._is_1_1 = self._is_interim = self._head_ready = self._complete = self._reusable = self._unaccepted = False
 
     # What the transport asks for
@@ -196,11 +194,10 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=1, low=0)
 
     def data_received(self, data: bytes) -> None:
-        exchange = self._exchange
+        exchange, before, parser = self._exchange, self.state, self._parser
         if exchange is None:  # nobody asked for this
             self.close()
             return
-        before, parser = self.state, self._parser
         assert parser is not None
         try:  # what llhttp finds, and what it refuses, is in the fields afterwards
             if before == "body":
@@ -210,7 +207,15 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._not_http(error)
         try:
-            self._hand_over(exchange, data, before)
+            pieces = self._pieces
+            if before == "body" and len(pieces) == 1 and not self._complete and self._fault is None:
+                self._unframed = 0  # one more part of a body and not the last, which is what a stream brings
+                gap = self._timeouts.between_bytes
+                if gap is not None and not self._paused:
+                    self._deadline = self._loop.time() + gap  # later than the timer is armed for
+                (exchange.onward or exchange.on_body)(pieces.pop())
+            else:
+                self._hand_over(exchange, data, before)
         except TransportError as error:
             self.fail(error)
 
@@ -279,15 +284,12 @@ class Connection(asyncio.Protocol):
         self._head_ready = True
         self.state = "body"
 
-    def on_body(self, data: bytes) -> None:
-        if not self._complete and self._fault is None:
-            self._pieces.append(data)
-
     def on_message_complete(self) -> None:
         if self._is_interim:
             self._is_interim = False
-        elif self._fault is None:
+        elif self._fault is None and not self._complete:
             self._complete = True
+            self._whole = len(self._pieces)
 
     # Heads
 
@@ -357,11 +359,14 @@ class Connection(asyncio.Protocol):
             self._head_ready = False
             exchange.on_head(self._status, self._unread, self._said.get(b"content-encoding"), self._length)
         got, pieces = 0, self._pieces
-        if pieces:
-            body = pieces.pop() if len(pieces) == 1 else self._joined()
+        if self._complete:
+            del pieces[self._whole :]  # of a second answer
+        if pieces and self.state == "body":
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
             got = len(body)
             self._unframed = 0
-            exchange.on_body(body)
+            (exchange.onward or exchange.on_body)(body)
             if self._exchange is not exchange:  # it has been closed meanwhile
                 return
         if self._complete:
@@ -375,10 +380,6 @@ class Connection(asyncio.Protocol):
                 self.fail(NotHTTP(f"{self._name} sent more than {MAX_HEAD} bytes of trailers or chunk extensions"))
             elif not self._paused:
                 self._due_in(self._timeouts.between_bytes)
-
-    def _joined(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
 
     def _ends_with_message(self, data: bytes, got: int, before: State) -> bool:
         """Whether the read in which the message ended holds nothing after it.
@@ -412,7 +413,10 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self._transport.resume_reading()  # an idle connection keeps reading, to see a FIN
-        self._reset()
+        self._complete = False
+        self._head_bytes = self._interim = self._unframed = 0
+        if self._chunked:  # trailers
+            self._headers, self._notes = [], {}
         self._end_by = inf
         self._due_in(seconds)
         self._home.idle_again(self)
@@ -462,14 +466,9 @@ class Connection(asyncio.Protocol):
         return self._write_paused and self._transport.get_write_buffer_size() < self._unsent
 
     def _due_in(self, seconds: float | None) -> None:
-        end_by = self._end_by
-        if seconds is None:
-            when = end_by
-        else:
-            when = self._loop.time() + seconds
-            if when > end_by:
-                when = end_by
-        self._deadline = when
+        self._deadline = when = inf if seconds is None else self._loop.time() + seconds
+        if when > self._end_by:
+            when = self._end_by
         if when < self._armed:
             self._arm(when)
 
@@ -482,9 +481,10 @@ class Connection(asyncio.Protocol):
     def _on_timer(self) -> None:
         self._timer = None
         self._armed = inf
-        if self._deadline > self._loop.time() + _EARLY_TIMER:
-            if self._deadline < inf:
-                self._arm(self._deadline)
+        due = min(self._deadline, self._end_by)
+        if due > self._loop.time() + _EARLY_TIMER:
+            if due < inf:
+                self._arm(due)
         elif self.state == "idle":
             self.close()
         elif self._is_being_read() and self._loop.time() < self._end_by:

@@ -1,5 +1,6 @@
 """What a connection reports to: the exchange it works for at the moment. `response.py` has the two kinds there are."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from litellm.types.http import RawHeaders
@@ -12,6 +13,11 @@ class Exchange(Protocol):
     """
 
     source: Any
+
+    @property
+    def onward(self) -> Callable[[bytes], None] | None:
+        """What takes parts of the body in place of `on_body`, if anything does."""
+        ...
 
     def on_head(self, status: int, headers: RawHeaders, coding: bytes | None, length: int | None, /) -> None: ...
 

@@ -1,7 +1,7 @@
 """What an exchange becomes: a whole response (`send`), or one that is read as it comes (`stream`)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final, Protocol, Self, TypeVar
 
 from litellm.transport.base import ClosedEarly, NotHTTP, Receiver, TransportError
@@ -52,6 +52,7 @@ class Whole:
 
     __slots__ = ("_body", "_decoder", "_limit", "_more", "done", "headers", "source", "status")
 
+    onward: None = None
     source: Connection
     done: asyncio.Future[None]
 
@@ -111,7 +112,7 @@ class Stream:
 
     __slots__ = (
         "_buffer", "_buffered", "_closed", "_decoder", "_ended", "_error", "_limit", "_reader", "_receiver",
-        "done", "headers", "source", "status",
+        "done", "headers", "onward", "source", "status",
     )  # fmt: skip
 
     source: Source
@@ -123,6 +124,7 @@ class Stream:
         self._limit = limit
         self._decoder: Decoder | None = None
         self._receiver: Receiver | None = None
+        self.onward: Callable[[bytes], None] | None = None  # to the receiver, without a step here
         self._reader: asyncio.Future[None] | None = None
         self._buffer: list[bytes] = []
         self._buffered = 0
@@ -175,6 +177,8 @@ class Stream:
 
     def relay(self, receiver: Receiver, /) -> None:
         self._receiver = receiver
+        if self._decoder is None:
+            self.onward = receiver.data
         if not self._ended:
             self.resume()  # before it is given anything: it may pause at once
         if self._buffer:
@@ -206,7 +210,7 @@ class Stream:
 
     def close(self) -> None:
         self._closed = True
-        self._receiver = None  # the two refer to each other, and all of a call hangs on them
+        self._receiver = self.onward = None  # the two refer to each other, and all of a call hangs on them
         self._buffer.clear()
         self.source.abandon(self)
         self._wake()
