@@ -9,7 +9,6 @@ from .source import modules
 LINES = 520
 LONG = {
     "exceptions.py": (620, "the whole error tree stands on one page, so that it can be read as one"),
-    "proxy/connection.py": (760, "one state machine: a connection's limits and deadlines share its every state"),
 }
 FUNCTION_LINES = 50
 LONG_FUNCTIONS = {
@@ -37,7 +36,7 @@ BROAD = {
     "proxy/hooks.py": "a user's hook may raise anything: it refuses the request, with its own status if it has one",
     "proxy/filtering.py": "a user's hook on streams may raise anything: the caller gets an error event",
     "proxy/app.py": "the gateway's error page: a defect of ours is a logged 500, never a dead connection",
-    "proxy/connection.py": "the outermost edge of a connection: nothing may leave it open or end the server",
+    "proxy/asgi.py": "the outermost edge of a request: whatever the app does, it gets an answer and the server goes on",
     "proxy/server.py": "a new configuration may fail in any way; the old one goes on serving",
     "proxy/streaming.py": "the edge where a relayed stream hands its failure to the waiting coroutine",
     "proxy/supervisor.py": "the supervisor's loop outlives whatever the configuration check raises",

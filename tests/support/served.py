@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl
 
-from litellm.proxy.connection import CallerGone, Exchange
+from litellm.proxy.asgi import CallerGone, Exchange
 from litellm.proxy.server import ServerOptions, StartError, Worker, serve
 
 ROOT: Final = Path(__file__).parent.parent.parent

@@ -20,9 +20,9 @@ from litellm.engine.engine import Engine
 from litellm.proxy import errors, explaining, headers, logs, place, probes, routing
 from litellm.proxy.admin import roles
 from litellm.proxy.admin.loading import Admin
+from litellm.proxy.asgi import CallerGone
 from litellm.proxy.auth import UnknownKey
 from litellm.proxy.config.load import Config, load
-from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.guard import Guard

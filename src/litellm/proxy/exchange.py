@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 from uuid import uuid4
 
-from litellm.proxy.connection import Exchange as ServerExchange
+from litellm.proxy.asgi import Exchange as ServerExchange
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import MASTER, Identity
 

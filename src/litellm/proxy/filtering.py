@@ -14,7 +14,7 @@ from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.formats.sse import SSEDecoder
 from litellm.proxy import errors
-from litellm.proxy.connection import CallerGone
+from litellm.proxy.asgi import CallerGone
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.hooks import Passage, refusal, written
 from litellm.proxy.splice import DONE, Splicer

@@ -17,9 +17,9 @@ import orjson
 from litellm.caching.base import Store, Unreachable
 from litellm.caching.disk import DiskStore
 from litellm.caching.memory import MemoryStore
+from litellm.proxy.asgi import CallerGone
 from litellm.proxy.config.general_settings import GeneralSettings
 from litellm.proxy.config.litellm_settings import LitellmSettings
-from litellm.proxy.connection import CallerGone
 from litellm.proxy.errors import HUNG_UP, ProxyError
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.keys.identity import Identity
@@ -203,6 +203,11 @@ class RecordedExchange(Exchange):
         assert self.recording is not None
         self.recording.part(body, more_body)
         return super().write(body, more_body)
+
+    def answer(self, status: int, fields: bytes, body: bytes) -> None:
+        self.left = len(body)
+        self.begin(status, b"%bcontent-length: %d\r\n" % (fields, len(body)))
+        self.write(body, False)
 
     async def room(self) -> None:
         with suppress(CallerGone):

@@ -11,7 +11,7 @@ from typing import Final
 from litellm import exceptions as e
 from litellm.engine.streams import EventStream
 from litellm.proxy import errors
-from litellm.proxy.connection import CallerGone
+from litellm.proxy.asgi import CallerGone
 from litellm.proxy.exchange import Exchange
 from litellm.proxy.splice import DONE, Splicer
 
