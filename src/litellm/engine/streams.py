@@ -32,7 +32,7 @@ class Sink(Protocol):
     def end(self, error: e.LiteLLMError | None, /) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Passing:
     """A Receiver that hands bytes straight to a Sink: they take no step in the EventStream between."""
 
