@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from litellm.integrations import registry
-from litellm.proxy.spend.periods import seconds_of
 from litellm.types.http import Headers, InvalidRequest, Url
+from litellm.types.periods import seconds_of
 
 
 def names_of(text: str) -> frozenset[str]:
