@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -10,13 +10,11 @@ from litellm import exceptions as e
 from litellm.catalog import cost
 from litellm.proxy import prices
 from litellm.proxy.errors import DISCONNECTED, said
-from litellm.proxy.limits.base import Ticket
+from litellm.proxy.limits.base import Limiter, Ticket
 from litellm.router.deployments import Deployment
-from litellm.types.accounts import ATTEMPT, Nano, SpendRow, UsageSource
+from litellm.router.spending import Spending
+from litellm.types.accounts import ATTEMPT, Millis, Nano, SpendRow, UsageSource
 from litellm.types.calls import Json, as_object
-
-if TYPE_CHECKING:  # which makes charges
-    from litellm.proxy.meter import Meter
 
 MOST: Final = 2**53
 """Nano-dollars, or tokens, of one call (9 million dollars): so that sums of them, too, stay within 64 bits."""
@@ -36,6 +34,17 @@ Settling = Awaitable[None] | None
 """What to wait for before the last byte goes to the caller, if for anything."""
 
 
+class Settles(Protocol):
+    """Who makes charges, and is told of their ends: the meter, or `budgeting.py` where there is none."""
+
+    @property
+    def limiter(self) -> Limiter: ...
+
+    def clock(self) -> Millis: ...
+
+    def settle(self, charge: "Charge") -> Settling: ...
+
+
 class Charge:
     """One admitted call. `row` is the estimate until it ends, and then what the store gets. `deployment` is whom it
     is about: who was asked last.
@@ -45,7 +54,7 @@ class Charge:
 
     __slots__ = ("_asked", "_deployment", "_meter", "further", "row", "ticket", "waiting")
 
-    def __init__(self, meter: "Meter", ticket: Ticket, row: SpendRow, deployment: Deployment) -> None:
+    def __init__(self, meter: Settles, ticket: Ticket, row: SpendRow, deployment: Deployment) -> None:
         self._meter = meter
         self.ticket = ticket
         self.row = row
@@ -209,6 +218,11 @@ class Charge:
         if (one := self.ticket.tokens_standing) is not None:
             lines.append(_TOKENS % (one.limit, one.remaining, one.reset))
         return b"".join(lines)
+
+
+def count(row: SpendRow, spending: Spending) -> None:
+    """Its cost counts for the budgets of whoever it is about, in the books as well."""
+    row.charged += spending.count(row.provider, row.model_id, row.spend or 0)
 
 
 def _report(row: SpendRow, usage: Json, made: cost.Cost | None) -> None:
