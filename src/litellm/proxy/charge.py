@@ -49,7 +49,8 @@ class Charge:
     """One admitted call. `row` is the estimate until it ends, and then what the store gets. `deployment` is whom it
     is about: who was asked last.
 
-    What ends it may return something to wait for before the last byte goes to the caller.
+    It ends once, and its row may be on its way into the store then: whatever else seems to end it changes nothing. What
+    ends it may return something to wait for before the last byte goes to the caller.
     """
 
     __slots__ = ("_asked", "_deployment", "_meter", "further", "row", "ticket", "waiting")
@@ -143,6 +144,8 @@ class Charge:
 
     def answered(self, usage: Json | None, made: cost.Cost | None) -> Settling:
         """The answer is complete. Without usage it costs what was estimated; one from the cache has no price."""
+        if not self.ticket.open:
+            return None
         if usage is None:
             return self._estimated("success", None, self.row.completion_tokens)
         _report(self.row, usage, made)
@@ -153,6 +156,8 @@ class Charge:
     ) -> Settling:
         """A stream's end, or what it broke off with. `estimate` is the cost of its prompt and of `events` tokens: it
         holds where the endpoint has told no usage."""
+        if not self.ticket.open:
+            return None
         status = "success" if failure is None else "failure"
         if usage is None:
             self.row.spend, self.row.completion_tokens = bounded(estimate), events
@@ -162,6 +167,8 @@ class Charge:
 
     def failed(self, error: BaseException) -> Settling:
         """The call failed before its answer: what the provider refused, it does not bill."""
+        if not self.ticket.open:
+            return None
         failure = said(error)
         if self._asked:  # a defect of ours, while it was under way
             return self.abandoned(failure)
@@ -176,6 +183,8 @@ class Charge:
 
     def abandoned(self, failure: str = DISCONNECTED) -> Settling:
         """The call ends before there is an answer, by its caller's will: whoever is at it has read the prompt."""
+        if not self.ticket.open:
+            return None
         asked = self._asked
         if self.waiting or asked == []:
             return self._unbilled(failure)
@@ -199,8 +208,6 @@ class Charge:
         return self._close(status, error, "estimated")
 
     def _close(self, status: Any, error: str | None, source: UsageSource) -> Settling:
-        if not self.ticket.open:
-            return None
         row = self.row
         row.status, row.error, row.usage_source = status, error, source
         row.ended_at = self._meter.clock()
