@@ -50,11 +50,13 @@ class Pool:
         self._running = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        while not self._stopping.is_set():
-            with contextlib.suppress(TimeoutError):
+        try:
+            while not self._stopping.is_set():
                 await self._try()
-                await asyncio.wait_for(self._stopping.wait(), EVERY_SECONDS)
-        await self._try(ending=True)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), EVERY_SECONDS)
+        finally:  # also of a program whose loop is closed at its exit
+            await self._try(ending=True)
 
     async def _try(self, ending: bool = False) -> None:
         try:
