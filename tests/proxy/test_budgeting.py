@@ -1,5 +1,6 @@
 """Budgets of providers and deployments, through the gateway: with a store and without one, and shared through Redis."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -9,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from litellm.store.database import open_database
+from litellm.store.ledger import SqlLedger
 from support import bodies
 from support.admin import INPUT, OUTPUT, ask, get, post
 from support.gateway import MASTER_KEY, Gateway
@@ -221,6 +224,16 @@ def test_a_restart_forgets_nothing(upstream: UpstreamThread, tmp_path: Path) -> 
         assert served(gateway) == "groq/ok" and call(gateway, "own").status_code == 429
         assert round(spent(gateway)["openai"], 9) == times(2)
         assert round(spent(gateway, "deployments")["own-openrouter/ok"], 9) == times(1)
+    assert asyncio.run(problems(tmp_path / "litellm-data")) == []
+
+
+async def problems(folder: Path) -> list[str]:
+    """What of the store's totals does not follow from its log."""
+    database = await open_database(None, folder)
+    try:
+        return await SqlLedger(database).prove()
+    finally:
+        await database.aclose()
 
 
 @pytest.mark.slow

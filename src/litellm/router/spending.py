@@ -11,7 +11,7 @@ What others have spent they tell through Redis (`pool.py`), or the books do.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from math import ceil, inf
-from threading import Lock
+from threading import RLock
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -114,7 +114,7 @@ class Spending:
         self._wall = wall
         self._zone: tzinfo = UTC
         self._budgets: dict[str, Budget] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # the collector may end a stream, and count it, in whatever is done here
 
     def __bool__(self) -> bool:
         """Are there any budgets?"""
