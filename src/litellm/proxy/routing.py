@@ -18,7 +18,6 @@ from litellm.router.hedge import HedgePolicy
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.queue import QueuePolicy
 from litellm.router.spending import Allowance, Spending, of_deployment, of_provider
-from litellm.router.waiting import Queues
 from litellm.types.http import Timeouts
 
 
@@ -115,14 +114,21 @@ def attach(
     for entry, one in zip(entries, deployments, strict=True):
         most = first(entry.litellm_params.max_parallel_requests, config.router_settings.default_max_parallel_requests)
         limited = any(limit is not None for limit in (most, one.rpm, one.tpm))
-        queues = health.queues(one.model_name, queue_of(config, one.model_name))
         provider = one.target.provider if one.resolve is None else ""  # `*` is at none until it is asked for a name
+        found: dict[str, str] = {}
         if company[one.model_name] > 1 or limited or (spending is not None and spending.concerns(provider, one.id)):
-            one.state = _limited(health.of(one.id), one, most, queues, provider, spending)
-        for name in (config.router_settings.provider_budget_config or ()) if one.resolve is not None else ():
-            id = f"{one.id}/{name}"
-            one.by_provider[name] = _limited(health.of(id), one, most, queues, name, spending)
-            ids.add(id)
+            found[provider] = one.id
+        if one.resolve is not None:
+            found.update((name, f"{one.id}/{name}") for name in config.router_settings.provider_budget_config or ())
+        for name, id in found.items():
+            state = health.of(id)
+            state.queues = health.queues(one.model_name, queue_of(config, one.model_name))
+            state.limit(most, one.rpm, one.tpm, () if spending is None else spending.holding(state, name, one.id))
+            if id == one.id:
+                one.state = state
+            else:
+                one.by_provider[name] = state
+                ids.add(id)
     groups: dict[str, list[State]] = {}
     for one in deployments:
         if one.state is not None:
@@ -132,14 +138,6 @@ def attach(
         for state in states:
             state.hedging = hedging
     health.keep(ids)
-
-
-def _limited(
-    state: State, one: Deployment, most: int | None, queues: Queues | None, provider: str, spending: Spending | None
-) -> State:
-    state.queues = queues
-    state.limit(most, one.rpm, one.tpm, () if spending is None else spending.holding(state, provider, one.id))
-    return state
 
 
 _UNSAID: Final = GroupSettings()

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from math import isfinite
 from typing import Any, Final, TypeVar
 
-from litellm.catalog import cost
 from litellm.exceptions import LiteLLMError
 from litellm.router.affinity import Preferring
 from litellm.router.candidates import candidates
@@ -147,7 +146,7 @@ def _why(one: Deployment, now: float, found: Sequence[Deployment]) -> str:
     if state is not None and state.resting_until > now:
         return f"resting for another {state.resting_until - now:.1f} s"
     if (budget := over(state, now)) is not None:
-        spent, limit = cost.dollars(budget.spent), cost.dollars(budget.allowance.limit)
+        spent, limit = budget.dollars
         rest = f" for another {budget.until - now:.1f} s" if isfinite(budget.until) else ""
         return f"the budget of {budget.owner} is used up{rest}: {spent} of {limit} dollars"
     if state is not None and state.open_at > now:

@@ -15,10 +15,9 @@ from threading import RLock
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
-from litellm.catalog import cost
 from litellm.exceptions import RateLimitError
-from litellm.types.accounts import Millis, Nano
 from litellm.types.periods import parse, period
+from litellm.types.units import NANO, Millis, Nano
 
 if TYPE_CHECKING:
     from litellm.router.deployments import Deployment
@@ -34,6 +33,8 @@ class Allowance(NamedTuple):
     @classmethod
     def of(cls, dollars: object, duration: object) -> "Allowance":
         """As users write them. Rounded up: what is more than nothing lets a first call through. Raises ValueError."""
+        from litellm.catalog import cost  # with decimals, which most programs do without
+
         pico = cost.pico(dollars)
         if pico is None:
             raise ValueError(f"expected a budget in dollars, not {dollars!r}")
@@ -81,8 +82,13 @@ class Budget:
         """`provider openai`"""
         return " ".join(self.id.split(":", 1))
 
+    @property
+    def dollars(self) -> tuple[float, float]:
+        """What was spent, and what may be."""
+        return self.spent / NANO, self.allowance.limit / NANO
+
     def __str__(self) -> str:
-        spent, limit = cost.dollars(self.spent), cost.dollars(self.allowance.limit)
+        spent, limit = self.dollars
         return f"Exceeded budget for {self.owner}: {spent} >= {limit}"
 
 
@@ -201,8 +207,8 @@ class Spending:
         """Holds back whom it must, and nobody else."""
         until = 0.0
         if budget.spent >= budget.allowance.limit:
-            ends = budget.end is not None and budget.allowance.limit > 0
-            until = self._clock() + (budget.end - self._wall()) / 1000 if ends and budget.end is not None else inf
+            end = budget.end if budget.allowance.limit else None
+            until = inf if end is None else self._clock() + (end - self._wall()) / 1000
         if until != budget.until:
             budget.until = until
             for state in budget.states:

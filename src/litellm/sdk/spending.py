@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from litellm.catalog import cost, tokens
+from litellm.catalog import tokens
 from litellm.sdk.hidden import HiddenParams, breakdown_of
-from litellm.types.accounts import Nano
 from litellm.types.calls import Json, as_list
+from litellm.types.units import NANO, Nano
 
 
 def of_answer(hidden: Json) -> Nano:
     """By the answer's hidden parameters; 0 if nobody knows a price."""
     dollars = hidden.get("response_cost")
-    return round(dollars * cost.NANO) if isinstance(dollars, int | float) else 0
+    return round(dollars * NANO) if isinstance(dollars, int | float) else 0
 
 
 def of_stream(hidden: Json, chunks: Sequence[Any], params: Json) -> Nano:
