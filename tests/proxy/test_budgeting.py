@@ -10,8 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
+from litellm.engine.engine import Engine
+from litellm.proxy.config.load import load
+from litellm.proxy.snapshot import build
 from litellm.store.database import open_database
 from litellm.store.ledger import SqlLedger
+from litellm.transport.mock import MockTransport
+from litellm.types.http import HttpResponse
 from support import bodies
 from support.admin import INPUT, OUTPUT, ask, get, post
 from support.gateway import MASTER_KEY, Gateway
@@ -208,6 +213,17 @@ def test_a_star_has_each_providers_budget(upstream: UpstreamThread, tmp_path: Pa
         assert [call(gateway, "openai/x").status_code for _ in range(2)] == [200, 429]
         assert [call(gateway, "groq/x").status_code for _ in range(2)] == [200, 200]
         assert spent(gateway)["openai"] > 1
+
+
+def test_another_budget_makes_no_other_deployment(tmp_path: Path) -> None:
+    def id_with(**params: Any) -> str:
+        path = tmp_path / "config.yaml"
+        own = {"model": "openai/ok", "api_base": "http://host/v1", "api_key": "k", **params}
+        path.write_text(json.dumps({"model_list": [{"model_name": "m", "litellm_params": own}]}))
+        engine = Engine(MockTransport(lambda _: HttpResponse(200)), lambda: 0.0)
+        return build(load(path, {}, {}), engine, {}).router.deployments.all[0].id
+
+    assert id_with() == id_with(max_budget=1) == id_with(max_budget=2, budget_duration="1d") != id_with(rpm=3)
 
 
 # With a store
