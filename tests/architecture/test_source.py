@@ -24,6 +24,7 @@ BROAD = {
     "proxy/keys/book.py": "the feed of keys must go on: if it ended, revoked ones would go on working",
     "proxy/spend/keeper.py": "what the database refuses goes into the journal; the callers who wait go on",
     "proxy/spend/upkeep.py": "the daily work on the store must be done the next day, too",
+    "proxy/spend/recall.py": "what budgets have spent is asked for again a second later, whatever one question met",
     "proxy/spend/mover.py": "spend must go on moving; what is not moved waits in the journal",
     "engine/delivery.py": "a user's callback may raise anything, and the call it is told of goes on",
     "proxy/callbacks.py": "a user's module is imported here and may fail in any way: the start says so",

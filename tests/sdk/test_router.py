@@ -100,7 +100,7 @@ def test_what_is_wrong_in_the_list_is_named(wrong: Any, said: str):
     ("settings", "error", "said"),
     [
         ({"cache_responses": True, "cache_kwargs": {"type": "s3"}}, NotBuilt, "Cache"),
-        ({"optional_pre_call_checks": ["router_budget_limiting"]}, NotBuilt, "router_budget_limiting"),
+        ({"optional_pre_call_checks": ["by-weather"]}, NotBuilt, "by-weather"),
         ({"routing_strategy_args": {"ttl": 10}}, NotBuilt, "routing_strategy_args"),
         ({"routing_strategy": "by-luck"}, ValueError, "routing_strategy: expected one of simple-shuffle"),
         ({"fallbacks": ["m"]}, ValueError, "fallbacks: expected a list like"),

@@ -19,6 +19,7 @@ from litellm.proxy.admin import (
     customers,
     deployments,
     events,
+    providers,
     spend,
     tags,
     totals,
@@ -48,7 +49,10 @@ def config(upstream: UpstreamThread, *models: str, **general: Any) -> str:
 def described() -> list[tuple[str, Any, TypeAdapter[Any]]]:
     """(method, pattern of its path, answer) of the routes that say what they answer."""
     found: list[tuple[str, Any, TypeAdapter[Any]]] = []
-    for part in (activity, audit, budgets, credentials, customers, deployments, events, spend, tags, totals, utilities):
+    for part in (
+        activity, audit, budgets, credentials, customers, deployments, events, providers, spend, tags, totals,
+        utilities,
+    ):  # fmt: skip
         for route in part.router.routes:
             assert isinstance(route, APIRoute)
             answer = TypeAdapter(route.responses[200]["model"])

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple, cast
 
+from litellm.types.units import NANO
+
 PICO: Final = 10**12
-NANO: Final = 10**9
 
 Usage = Mapping[str, Any]
 """OpenAI's `usage` object: a dict, or one of `litellm.types.usage`."""

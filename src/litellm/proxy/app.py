@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # loaded once there is a store
     from litellm.proxy.books import Books
     from litellm.proxy.checking import Checks
     from litellm.proxy.lease import Lease
+    from litellm.router.pool import Pool
     from litellm.router.rests import Rests
 
 WARM_SECONDS: Final = 0.2  # after the start the management app is loaded, unless somebody asked for it before
@@ -75,6 +76,7 @@ class Gateway:
         self._opening: asyncio.Task[Books] | None = None
         self._redis: Redis | None = None
         self._rests: Rests | None = None
+        self._pool: Pool | None = None
         self.checks: Checks | None = None
         self._checking: asyncio.Task[None] | None = None
         self._lags: deque[float] = deque([0.0], maxlen=BEATS)
@@ -100,6 +102,7 @@ class Gateway:
         self.books = books = await open_books(self.snapshot.config, self.worker, self.metrics)
         books.shelf.heard = self._restock
         self._restock(books.shelf.stock)
+        await books.recall.ask()
         return books
 
     def begin(self) -> None:
@@ -111,6 +114,7 @@ class Gateway:
 
             self._redis = Redis(address)
             self._rests = Rests(self._redis, self.health)
+        self._share()
         self._check()
 
     async def reload(self) -> None:
@@ -135,12 +139,22 @@ class Gateway:
         self.report()
         if self.books is not None:
             self.books.keys.regroup(place.groups_of(self.snapshot.entries))
+            self.books.follow(self.snapshot.budgeting and self.snapshot.budgeting.spending)
+        self._share()
 
     def _whole(self, snapshot: Snapshot) -> Snapshot:
         """With what outlives a reload. Nothing of that is touched before all that may fail is done."""
         snapshot = self._lasting.completed(snapshot)
-        routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health)
+        spending = None if snapshot.budgeting is None else snapshot.budgeting.spending
+        routing.attach(snapshot.config, snapshot.entries, snapshot.router.deployments.all, self.health, spending)
         return snapshot
+
+    def _share(self) -> None:
+        """What budgets have spent is added up with other workers and hosts, once there is something and a Redis."""
+        if self._pool is None and self._redis is not None and self.snapshot.budgeting is not None:
+            from litellm.router.pool import Pool
+
+            self._pool = Pool(self._redis, self.snapshot.budgeting.spending)
 
     def report(self) -> None:
         """Say once which deployments are not served."""
@@ -218,6 +232,8 @@ class Gateway:
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait((self._checking,))  # it tells Redis
+        if self._pool is not None:
+            await self._pool.aclose()
         if self._rests is not None:
             await self._rests.aclose()
         if self.books is not None:

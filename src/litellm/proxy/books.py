@@ -28,7 +28,9 @@ from litellm.proxy.spend.journal import Journal
 from litellm.proxy.spend.keeper import MEBIBYTE, Keeper
 from litellm.proxy.spend.mover import Mover
 from litellm.proxy.spend.prompts import Prompts
+from litellm.proxy.spend.recall import Recall
 from litellm.proxy.spend.upkeep import Upkeep
+from litellm.router.spending import Spending
 from litellm.store.base import StoreError
 from litellm.store.database import Database, open_database
 from litellm.store.ledger import SqlLedger
@@ -59,6 +61,7 @@ class Books:
     meter: Meter
     shelf: Shelf
     upkeep: Upkeep
+    recall: Recall
     _database: Database
     _keeper: Keeper
     _mover: Mover
@@ -68,9 +71,14 @@ class Books:
         """A reload has brought another config."""
         self.upkeep.retention = config.general_settings.maximum_spend_logs_retention_period
 
+    def follow(self, spending: Spending | None) -> None:
+        """There are these budgets of providers and deployments from now on."""
+        self.meter.spending = self.recall.spending = spending
+
     async def aclose(self) -> None:
         """Everything that was spent goes into the store."""
         self.keys.stop()
+        self.recall.stop()
         await self._keeper.aclose()
         await self._mover.aclose()
         await self.upkeep.aclose()
@@ -123,10 +131,11 @@ async def open_books(config: Config, worker: Worker, metrics: Metrics) -> Books:
         metrics.books(keeper.waiting, prompts.dropped)
 
     upkeep = Upkeep(ledger, prompts, lambda: worker.admin, now, retention, each_second)
-    tasks = [asyncio.create_task(keys.follow()), asyncio.create_task(mover.run()), asyncio.create_task(upkeep.run())]
+    recall = Recall(ledger)
+    tasks = [asyncio.create_task(job) for job in (keys.follow(), mover.run(), upkeep.run(), recall.run())]
     if isinstance(limiter, RedisLimiter):
         tasks.append(asyncio.create_task(limiter.run()))
-    return Books(records, ledger, keys, meter, shelf, upkeep, database, keeper, mover, tasks)
+    return Books(records, ledger, keys, meter, shelf, upkeep, recall, database, keeper, mover, tasks)
 
 
 def _limiter(

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -10,13 +10,11 @@ from litellm import exceptions as e
 from litellm.catalog import cost
 from litellm.proxy import prices
 from litellm.proxy.errors import DISCONNECTED, said
-from litellm.proxy.limits.base import Ticket
+from litellm.proxy.limits.base import Limiter, Ticket
 from litellm.router.deployments import Deployment
-from litellm.types.accounts import ATTEMPT, Nano, SpendRow, UsageSource
+from litellm.router.spending import Spending
+from litellm.types.accounts import ATTEMPT, Millis, Nano, SpendRow, UsageSource
 from litellm.types.calls import Json, as_object
-
-if TYPE_CHECKING:  # which makes charges
-    from litellm.proxy.meter import Meter
 
 MOST: Final = 2**53
 """Nano-dollars, or tokens, of one call (9 million dollars): so that sums of them, too, stay within 64 bits."""
@@ -36,16 +34,28 @@ Settling = Awaitable[None] | None
 """What to wait for before the last byte goes to the caller, if for anything."""
 
 
+class Settles(Protocol):
+    """Who makes charges, and is told of their ends: the meter, or `budgeting.py` where there is none."""
+
+    @property
+    def limiter(self) -> Limiter: ...
+
+    def clock(self) -> Millis: ...
+
+    def settle(self, charge: "Charge") -> Settling: ...
+
+
 class Charge:
     """One admitted call. `row` is the estimate until it ends, and then what the store gets. `deployment` is whom it
     is about: who was asked last.
 
-    What ends it may return something to wait for before the last byte goes to the caller.
+    It ends once, and its row may be on its way into the store then: whatever else seems to end it changes nothing. What
+    ends it may return something to wait for before the last byte goes to the caller.
     """
 
     __slots__ = ("_asked", "_deployment", "_meter", "further", "row", "ticket", "waiting")
 
-    def __init__(self, meter: "Meter", ticket: Ticket, row: SpendRow, deployment: Deployment) -> None:
+    def __init__(self, meter: Settles, ticket: Ticket, row: SpendRow, deployment: Deployment) -> None:
         self._meter = meter
         self.ticket = ticket
         self.row = row
@@ -134,6 +144,8 @@ class Charge:
 
     def answered(self, usage: Json | None, made: cost.Cost | None) -> Settling:
         """The answer is complete. Without usage it costs what was estimated; one from the cache has no price."""
+        if not self.ticket.open:
+            return None
         if usage is None:
             return self._estimated("success", None, self.row.completion_tokens)
         _report(self.row, usage, made)
@@ -144,6 +156,8 @@ class Charge:
     ) -> Settling:
         """A stream's end, or what it broke off with. `estimate` is the cost of its prompt and of `events` tokens: it
         holds where the endpoint has told no usage."""
+        if not self.ticket.open:
+            return None
         status = "success" if failure is None else "failure"
         if usage is None:
             self.row.spend, self.row.completion_tokens = bounded(estimate), events
@@ -153,6 +167,8 @@ class Charge:
 
     def failed(self, error: BaseException) -> Settling:
         """The call failed before its answer: what the provider refused, it does not bill."""
+        if not self.ticket.open:
+            return None
         failure = said(error)
         if self._asked:  # a defect of ours, while it was under way
             return self.abandoned(failure)
@@ -167,6 +183,8 @@ class Charge:
 
     def abandoned(self, failure: str = DISCONNECTED) -> Settling:
         """The call ends before there is an answer, by its caller's will: whoever is at it has read the prompt."""
+        if not self.ticket.open:
+            return None
         asked = self._asked
         if self.waiting or asked == []:
             return self._unbilled(failure)
@@ -190,8 +208,6 @@ class Charge:
         return self._close(status, error, "estimated")
 
     def _close(self, status: Any, error: str | None, source: UsageSource) -> Settling:
-        if not self.ticket.open:
-            return None
         row = self.row
         row.status, row.error, row.usage_source = status, error, source
         row.ended_at = self._meter.clock()
@@ -209,6 +225,11 @@ class Charge:
         if (one := self.ticket.tokens_standing) is not None:
             lines.append(_TOKENS % (one.limit, one.remaining, one.reset))
         return b"".join(lines)
+
+
+def count(row: SpendRow, spending: Spending) -> None:
+    """Its cost counts for the budgets of whoever it is about, in the books as well."""
+    row.charged += spending.count(row.provider, row.model_id, row.spend or 0)
 
 
 def _report(row: SpendRow, usage: Json, made: cost.Cost | None) -> None:

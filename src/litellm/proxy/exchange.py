@@ -16,7 +16,7 @@ from litellm.proxy.asgi import Exchange as ServerExchange
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.identity import MASTER, Identity
 
-if TYPE_CHECKING:  # there is a charge only if there is a store, a passage only if callbacks have hooks
+if TYPE_CHECKING:  # there is a charge only if there is a store, or a budget, a passage only if callbacks have hooks
     from litellm.proxy.charge import Charge
     from litellm.proxy.hooks import Passage
     from litellm.proxy.idempotency import Recording
@@ -51,7 +51,7 @@ class Exchange(ServerExchange):
     broke = 0  # the status of what the answer failed with after its status line; 499: its caller hung up
     overhead_seconds = 0.0  # ours, up to the status line
     identity: Identity = MASTER
-    charge: "Charge | None" = None  # what the call costs whom, if there are books
+    charge: "Charge | None" = None  # what the call costs whom, if there are books or budgets
     passage: "Passage | None" = None
     kept: "Kept | None" = None  # what it says, if that is to be kept
     bound: "Bound | None" = None  # where it has to stay, if anywhere

@@ -89,6 +89,8 @@ async def serve(
         exchange.charge = charge
         if snapshot.keeps_prompts:
             exchange.kept = books.upkeep.prompts.begin(charge.row, ask)
+    elif snapshot.budgeting is not None:
+        exchange.charge = snapshot.budgeting.begin(ask, group, len(raw))
     if snapshot.cache is not None:
         router = snapshot.cache.before(router, exchange, identity, ours)
     if ask.stream:

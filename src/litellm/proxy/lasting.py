@@ -1,5 +1,5 @@
 """What the requests of every snapshot share, from one reload to the next: the cache, the calls that are known by their
-Idempotency-Key, and who goes where again.
+Idempotency-Key, who goes where again, and what budgets of providers and deployments have spent.
 
 Each is made when a config first wants it, and nothing of its code is loaded before. Another takes its place when its
 settings have changed; the former is closed with the gateway, as requests in flight may still ask it.
@@ -8,12 +8,14 @@ settings have changed; the former is closed with the gateway, as requests in fli
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from litellm.proxy import routing
 from litellm.proxy.config.load import Config
 from litellm.proxy.metrics import Metrics
 from litellm.proxy.server import StartError, Worker
 from litellm.proxy.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from litellm.proxy.budgeting import Budgeting
     from litellm.proxy.cached import Cache
     from litellm.proxy.idempotency import Once
     from litellm.router.affinity import Affinity
@@ -27,6 +29,7 @@ class Lasting:
         self._metrics = metrics
         self._config: Config | None = None  # the latest
         self._affinity: Affinity | None = None
+        self._budgeting: Budgeting | None = None
         self._cache: Cache | None = None
         self._once: Once | None = None
         self._once_for: object = None  # the settings it was made by
@@ -34,7 +37,7 @@ class Lasting:
 
     def completed(self, snapshot: Snapshot) -> Snapshot:
         """With what it wants of this. Raises StartError for a cache that cannot be."""
-        completed = replace(self._sticking(self._with_cache(snapshot)), once=self._one_call)
+        completed = replace(self._budgeted(self._sticking(self._with_cache(snapshot))), once=self._one_call)
         self._config = snapshot.config
         return completed
 
@@ -50,6 +53,16 @@ class Lasting:
         checks = CHECKS.intersection(given.optional_pre_call_checks)
         sticking = Sticking(self._affinity, checks, given.deployment_affinity_ttl_seconds)
         return replace(snapshot, sticking=sticking if checks else None)
+
+    def _budgeted(self, snapshot: Snapshot) -> Snapshot:
+        """With what the budgets are counted by, if there are any."""
+        if not routing.has_budgets(snapshot.config, snapshot.entries):
+            return snapshot
+        from litellm.proxy.budgeting import Budgeting
+        from litellm.router.spending import Spending
+
+        self._budgeting = self._budgeting or Budgeting(Spending())
+        return replace(snapshot, budgeting=self._budgeting)
 
     def _with_cache(self, snapshot: Snapshot) -> Snapshot:
         settings = snapshot.config.litellm_settings

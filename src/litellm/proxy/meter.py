@@ -11,7 +11,7 @@ from typing import Final
 
 from litellm.catalog import cost
 from litellm.proxy import prices
-from litellm.proxy.charge import Charge, Settling, bounded
+from litellm.proxy.charge import Charge, Settling, bounded, count
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.keys.book import KeyBook
 from litellm.proxy.keys.identity import Identity
@@ -20,6 +20,7 @@ from litellm.proxy.spend.journal import JournalFull
 from litellm.proxy.spend.keeper import Keeper
 from litellm.proxy.spend.mover import Mover
 from litellm.router.deployments import Deployment
+from litellm.router.spending import Spending
 from litellm.store.base import Ledger, StoreDown
 from litellm.types.accounts import Millis, Nano, SpendRow, Wanted, storable
 from litellm.types.calls import Ask, as_list
@@ -53,6 +54,8 @@ class Meter:
         self._keys = keys
         self.clock = clock
         self._strict = strict
+        self.spending: Spending | None = None
+        """The budgets of providers and deployments, if there are any."""
         self._answers: dict[str, float] = {}  # model group -> recent mean of completion tokens
 
     async def admit(
@@ -106,7 +109,7 @@ class Meter:
             stream=ask.stream,
             charged=tuple([(scope.id, scope.period) for scope in scopes]),
         )
-        _expect(row, group)
+        expect(row, group)
         ticket = await self._reserve(ask.call_id, counted, prompt + answer, nano or 0)
         try:
             self._keeper.intent(row)
@@ -119,13 +122,17 @@ class Meter:
 
     def settle(self, charge: Charge) -> Settling:
         """On file first: whoever dies in between has counted too much, not too little."""
-        row, ticket, further = charge.row, charge.ticket, charge.further
+        row, ticket, further, spending = charge.row, charge.ticket, charge.further, self.spending
         tokens, nano = row.prompt_tokens + row.completion_tokens, row.spend or 0
         for attempt in further:  # before the call's own line: what comes last is what its end waits for
             if self._strict and attempt.spend:  # an estimate may not overshoot what was reserved
                 attempt.spend = max(0, min(attempt.spend, ticket.nano - nano))
+            if spending is not None:
+                count(attempt, spending)
             self._keeper.final(attempt)
             tokens, nano = tokens + attempt.prompt_tokens + attempt.completion_tokens, nano + (attempt.spend or 0)
+        if spending is not None:
+            count(row, spending)
         settling = self._keeper.final(row)
         if row.cache_hit:  # its tokens are no provider's
             tokens = 0
@@ -185,14 +192,18 @@ class Meter:
 
     def _answer(self, ask: Ask, group: str) -> int:
         """How many tokens the answer is taken to have."""
-        if ask.op == "embedding":
-            return 0
-        usual = int(self._answers.get(group, USUAL_ANSWER))
-        most = _most(ask)
-        return usual if most is None else min(usual, most)
+        return usual_answer(ask, int(self._answers.get(group, USUAL_ANSWER)))
 
 
-def _expect(row: SpendRow, group: Sequence[Deployment]) -> None:
+def usual_answer(ask: Ask, usual: int = USUAL_ANSWER) -> int:
+    """How many tokens the answer is taken to have, if it is not longer than the model's answers usually are."""
+    if ask.op == "embedding":
+        return 0
+    most = _most(ask)
+    return usual if most is None else min(usual, most)
+
+
+def expect(row: SpendRow, group: Sequence[Deployment]) -> None:
     """Where the call will go, as far as its group's deployments agree: for a row of a call that nobody answered."""
     first = group[0]
     target = first.target

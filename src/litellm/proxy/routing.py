@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from litellm.proxy.config.kinds import first
 from litellm.proxy.config.load import Config
@@ -16,6 +17,7 @@ from litellm.router.health import Cooldowns, Health, State
 from litellm.router.hedge import HedgePolicy
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.queue import QueuePolicy
+from litellm.router.spending import Allowance, Spending, of_deployment, of_provider
 from litellm.types.http import Timeouts
 
 
@@ -73,15 +75,60 @@ def aliases_of(config: Config) -> dict[str, str]:
     return {name: alias if isinstance(alias, str) else alias.model for name, alias in given.items()}
 
 
-def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[Deployment], health: Health) -> None:
-    """Gives a state to each deployment that has company or a limit. `entries` say what was written of each of them."""
+def has_budgets(config: Config, entries: Sequence[ModelEntry]) -> bool:
+    return bool(config.router_settings.provider_budget_config) or any(
+        entry.litellm_params.max_budget is not None for entry in entries
+    )
+
+
+def allowances_of(
+    config: Config, entries: Sequence[ModelEntry], deployments: Sequence[Deployment]
+) -> dict[str, Allowance]:
+    """The budgets of providers and of deployments, by their ids."""
+    of_all = config.router_settings.provider_budget_config or {}
+    found = {of_provider(name): allowance for name, allowance in of_all.items()}
+    for entry, one in zip(entries, deployments, strict=True):
+        params = entry.litellm_params
+        if params.max_budget is not None:
+            found[of_deployment(one.id)] = Allowance.of(params.max_budget, params.budget_duration)
+    return found
+
+
+def zone_of(config: Config) -> ZoneInfo:
+    return ZoneInfo(config.general_settings.budget_time_zone or "UTC")
+
+
+def attach(
+    config: Config,
+    entries: Sequence[ModelEntry],
+    deployments: Sequence[Deployment],
+    health: Health,
+    spending: Spending | None = None,
+) -> None:
+    """Gives a state to each deployment that has company, a limit or a budget. `entries` say what was written of each of
+    them."""
     company = Counter(one.model_name for one in deployments)
+    ids = {one.id for one in deployments}
+    if spending is not None:
+        spending.follow(allowances_of(config, entries, deployments), zone_of(config))
     for entry, one in zip(entries, deployments, strict=True):
         most = first(entry.litellm_params.max_parallel_requests, config.router_settings.default_max_parallel_requests)
-        if company[one.model_name] > 1 or most is not None or one.rpm is not None or one.tpm is not None:
-            one.state = health.of(one.id)
-            one.state.queues = health.queues(one.model_name, queue_of(config, one.model_name))
-            one.state.limit(most, one.rpm, one.tpm)
+        limited = any(limit is not None for limit in (most, one.rpm, one.tpm))
+        provider = one.target.provider if one.resolve is None else ""  # `*` is at none until it is asked for a name
+        found: dict[str, str] = {}
+        if company[one.model_name] > 1 or limited or (spending is not None and spending.concerns(provider, one.id)):
+            found[provider] = one.id
+        if one.resolve is not None:
+            found.update((name, f"{one.id}/{name}") for name in config.router_settings.provider_budget_config or ())
+        for name, id in found.items():
+            state = health.of(id)
+            state.queues = health.queues(one.model_name, queue_of(config, one.model_name))
+            state.limit(most, one.rpm, one.tpm, () if spending is None else spending.holding(state, name, one.id))
+            if id == one.id:
+                one.state = state
+            else:
+                one.by_provider[name] = state
+                ids.add(id)
     groups: dict[str, list[State]] = {}
     for one in deployments:
         if one.state is not None:
@@ -90,7 +137,7 @@ def attach(config: Config, entries: Sequence[ModelEntry], deployments: Sequence[
         hedging = health.hedging(group, hedging_of(config, group) if len(states) > 1 else None, states)
         for state in states:
             state.hedging = hedging
-    health.keep({one.id for one in deployments})
+    health.keep(ids)
 
 
 _UNSAID: Final = GroupSettings()

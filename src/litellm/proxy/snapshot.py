@@ -26,6 +26,7 @@ from litellm.types.calls import Json, Target
 from litellm.types.http import Timeouts
 
 if TYPE_CHECKING:  # loaded for a config that wants them
+    from litellm.proxy.budgeting import Budgeting
     from litellm.proxy.cached import Cache
     from litellm.proxy.continuing import Continuing
     from litellm.proxy.hooks import Hooks
@@ -68,6 +69,8 @@ class Snapshot:
     """What keeps calls together, if anything does."""
     once: "Callable[[], Once | None]" = lambda: None
     """Knows calls by their Idempotency-Key; made when the first has one."""
+    budgeting: "Budgeting | None" = None
+    """What providers and deployments have spent, if any of them has a budget."""
     queues: bool = False
     """Calls of some group wait where its deployments are full."""
     checks_windows: bool = False
@@ -308,5 +311,7 @@ def _info(entry: ModelEntry, in_store: bool) -> Json:
 def _id_of(entry: ModelEntry) -> str:
     params = entry.litellm_params
     key = params.api_key.get_secret_value() if params.api_key else None
-    told: dict[str, Any] = {**params.model_dump(exclude={"api_key"}, exclude_none=True), "api_key": key}
+    # It is the same deployment, and has spent the same, when its budget has been changed.
+    left_out = {"api_key", "max_budget", "budget_duration"}
+    told: dict[str, Any] = {**params.model_dump(exclude=left_out, exclude_none=True), "api_key": key}
     return id_of(entry.model_name, told)

@@ -61,6 +61,8 @@ class Deployment:
     info: Json = field(default_factory=dict[str, Any])
     resolve: Callable[[str], "Deployment"] | None = field(default=None, repr=False)
     """Of a deployment whose model is `*` and nothing else: what the asked name, provider included, stands for."""
+    by_provider: dict[str, State] = field(default_factory=dict[str, State], repr=False)
+    """Of such a one: the states of what it stands for at providers that have budgets."""
     rates: "Rates | None" = field(default=None, repr=False)
     """What its answers cost; None if nobody knows, or wants to."""
     price: "Callable[[Target, Json], Rates | None] | None" = field(default=None, repr=False)
@@ -182,7 +184,8 @@ def _concrete(deployment: Deployment, matched: str) -> Deployment:
     """Raises what `resolve` raises: a name may say a provider that nobody knows."""
     if deployment.resolve is not None:
         made = deployment.resolve(matched)
-        made.state = deployment.state  # however many names it answers to, its limits are one deployment's
+        # However many names it answers to, its limits are one deployment's, unless a provider's budget is its own.
+        made.state = deployment.by_provider.get(made.target.provider, deployment.state)
         return made
     target = replace(deployment.target, model=deployment.target.model.replace("*", matched), endpoints={})
     rates = deployment.price(target, deployment.info) if deployment.price is not None else None

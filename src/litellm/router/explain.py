@@ -12,6 +12,7 @@ from litellm.exceptions import LiteLLMError
 from litellm.router.affinity import Preferring
 from litellm.router.candidates import candidates
 from litellm.router.deployments import Deployment
+from litellm.router.spending import over
 from litellm.router.strategies import STRATEGIES, Strategy
 from litellm.types.calls import Json
 
@@ -144,6 +145,10 @@ def _why(one: Deployment, now: float, found: Sequence[Deployment]) -> str:
     state = one.state
     if state is not None and state.resting_until > now:
         return f"resting for another {state.resting_until - now:.1f} s"
+    if (budget := over(state, now)) is not None:
+        spent, limit = budget.dollars
+        rest = f" for another {budget.until - now:.1f} s" if isfinite(budget.until) else ""
+        return f"the budget of {budget.owner} is used up{rest}: {spent} of {limit} dollars"
     if state is not None and state.open_at > now:
         if state.closed:
             return "takes no calls: its rpm or tpm is 0"

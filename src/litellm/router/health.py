@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import ceil, inf
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litellm import exceptions as e
 from litellm.router.hedge import HedgePolicy
@@ -23,6 +23,9 @@ from litellm.router.hedging import Hedging
 from litellm.router.queue import QueuePolicy
 from litellm.router.waiting import Queues
 from litellm.router.windows import REQUESTS, TOKENS, Window
+
+if TYPE_CHECKING:
+    from litellm.router.spending import Budget
 
 LEAST_CALLS: Final = 5
 """Calls in a minute before the share of failures says anything; and failures in a row that need no share."""
@@ -54,6 +57,7 @@ class State:
     """One deployment's. Times are seconds of the router's clock."""
 
     __slots__ = (
+        "budgets",
         "failed",
         "failures",
         "guard",
@@ -85,10 +89,12 @@ class State:
         self.parallel: int | None = None
         self.rpm: float | None = None
         self.tpm: float | None = None
+        self.budgets: tuple[Budget, ...] = ()
+        """Its own and its provider's, if there are any."""
         self.inflight = 0
         self.open_at = 0.0
-        """When it takes calls again: it does if this is past. Infinite while all its parallel calls are in use, or
-        if it takes none."""
+        """When it takes calls again: it does if this is past. Infinite while all its parallel calls are in use, if a
+        budget without an end is used up, or if it takes none."""
         self.resting_until = 0.0
         self.strikes = 0
         """Rests in a row without an answer since. More than none, and not resting: half-open."""
@@ -113,9 +119,11 @@ class State:
         self.hedging: Hedging | None = None
         """Its group's, if a second deployment is asked where the first is slow."""
 
-    def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
-        """What it takes at once, and in any minute. What has been counted stays."""
-        self.parallel, self.rpm, self.tpm = parallel, rpm, tpm
+    def limit(
+        self, parallel: int | None, rpm: float | None, tpm: float | None, budgets: "tuple[Budget, ...]" = ()
+    ) -> None:
+        """What it takes at once, in any minute, and for which budgets. What has been counted stays."""
+        self.parallel, self.rpm, self.tpm, self.budgets = parallel, rpm, tpm, budgets
         limited = rpm is not None or tpm is not None
         self.window = (self.window or Window()) if limited else None
         self._weigh()
@@ -184,6 +192,12 @@ class State:
         """It is never to be called."""
         return (self.rpm is not None and self.rpm <= 0) or (self.tpm is not None and self.tpm <= 0)
 
+    def reweigh(self) -> None:
+        """One of its budgets is used up, or is not any more."""
+        with self.guard:
+            self._weigh()
+        self._freed()
+
     def _freed(self) -> None:
         if self.queues is not None:
             self.queues.freed()
@@ -231,6 +245,8 @@ class State:
     def _weigh(self) -> None:
         """What keeps calls away, in one number: choosing among a thousand looks at nothing else."""
         at = self.resting_until
+        for budget in self.budgets:
+            at = max(at, budget.until)
         if self.window is not None:
             for kind, limit in ((REQUESTS, self.rpm), (TOKENS, self.tpm)):
                 if limit is not None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from math import ceil
 from random import random
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
@@ -14,12 +13,13 @@ from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
 from litellm.router import mocking
 from litellm.router.budget import RetryBudget
-from litellm.router.candidates import wait
 from litellm.router.deployments import Deployment, Deployments
 from litellm.router.fallbacks import NONE, UNFIT, Fallbacks
 from litellm.router.health import State, failed
 from litellm.router.hedging import Hedging
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt
+from litellm.router.refusal import refused_by_all
+from litellm.router.spending import reached
 from litellm.router.strategies import Strategy
 from litellm.router.total import OutOfTime, Total, in_time
 from litellm.router.waiting import Queues
@@ -95,7 +95,7 @@ class Router:
 
     def send(self, ask: Ask, group: tuple[Deployment, ...], num_retries: int | None = None) -> Awaitable[Served[Reply]]:
         """Raises the last attempt's APIError, with `num_retries` saying how often it was tried again; and
-        RouterRateLimitError if no deployment of the group takes calls."""
+        RouterRateLimitError if no deployment of the group takes calls, BudgetReached if that is for their budgets."""
         return self._served(ask, group, self._engine.send, num_retries)
 
     def stream(
@@ -221,7 +221,7 @@ class Router:
         if not failures:
             queues = None if group[0].state is None else group[0].state.queues
             slot = None
-            if queues is None:
+            if queues is None or reached(group, now) is not None:  # nobody waits for tomorrow
                 chosen = choose(group, strategy, now, random())
             else:
                 slot = await self._awaited(ask, group, strategy, queues, total)
@@ -230,7 +230,7 @@ class Router:
             if ask.trace is not None and slot is None:
                 ask.trace.chose(group, strategy, now, chosen)
             if chosen is None:
-                raise _refused_by_all(name, wait(group, now))
+                raise refused_by_all(group, now)
             hedging = None if group[0].state is None else group[0].state.hedging
             try:
                 if hedging is not None:
@@ -417,13 +417,6 @@ class Router:
 def _tell(account: Account | None, failure: Failure) -> None:
     if account is not None:
         account.attempted(failure.deployment, failure.error)
-
-
-def _refused_by_all(group: str, seconds: float) -> e.RouterRateLimitError:
-    """No deployment of a group takes calls now: come again then."""
-    error = e.RouterRateLimitError(group, round(seconds, 1))
-    error.headers = {"retry-after": str(max(1, ceil(seconds)))}
-    return error
 
 
 def _last(failures: list[Failure], policy: RetryPolicy) -> e.LiteLLMError:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from litellm.router.fallbacks import MOST, Fallbacks, Table
+from litellm.router.spending import Allowance
 from litellm.router.strategies import STRATEGIES, Strategy
 from litellm.router.strategies.latency_based import within
 from litellm.types.calls import as_list, as_object
@@ -45,6 +46,19 @@ def fallback_lists(value: Any) -> dict[str, tuple[Any, ...]]:
                 raise ValueError(f"expected a list of models for {model}")
             made[str(model)] = (*made.get(str(model), ()), *names)
     return made
+
+
+def allowance(value: Any) -> Allowance:
+    """`{budget_limit: 100, time_period: 1d}`, or the same as `max_budget` and `budget_duration`. Raises ValueError."""
+    given = value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else as_object(value)
+    if given is None or not given.keys() <= _OF_BUDGET:
+        raise ValueError("expected {budget_limit: dollars, time_period: 1d}")
+    return Allowance.of(
+        given.get("budget_limit", given.get("max_budget")), given.get("time_period", given.get("budget_duration"))
+    )
+
+
+_OF_BUDGET: Final = frozenset({"budget_limit", "time_period", "max_budget", "budget_duration"})
 
 
 def fallbacks_of(

@@ -1,10 +1,14 @@
 """What several threads use of a router: `litellm.Router` serves any thread and any event loop."""
 
 from threading import Lock, RLock
+from typing import TYPE_CHECKING
 
 from litellm import exceptions as e
 from litellm.router.affinity import MOST, Affinity, Key
 from litellm.router.health import State
+
+if TYPE_CHECKING:
+    from litellm.router.spending import Budget
 
 
 class SharedState(State):
@@ -37,9 +41,11 @@ class SharedState(State):
         with self.guard:
             super().answered(now, seconds)
 
-    def limit(self, parallel: int | None, rpm: float | None, tpm: float | None) -> None:
+    def limit(
+        self, parallel: int | None, rpm: float | None, tpm: float | None, budgets: "tuple[Budget, ...]" = ()
+    ) -> None:
         with self.guard:
-            super().limit(parallel, rpm, tpm)
+            super().limit(parallel, rpm, tpm, budgets)
 
     def forget(self) -> None:
         with self.guard:

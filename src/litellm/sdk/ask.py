@@ -21,6 +21,10 @@ _log = logging.getLogger("litellm")
 _warned: set[str] = set()
 
 
+class Unasked(dict[str, Any]):
+    """`stream_options` that the caller has not asked for: the chunk with the usage is not shown to him."""
+
+
 class Request(NamedTuple):
     ask: Ask
     wish: Wish
@@ -49,7 +53,8 @@ def request_of(op: Op, given: Mapping[str, Any]) -> Request:
     if op == "embedding":
         _set_encoding(wire)
     stream = bool(wire.get("stream"))
-    usage_asked = bool((as_object(wire.get("stream_options")) or {}).get("include_usage"))
+    options = wire.get("stream_options")
+    usage_asked = bool((as_object(options) or {}).get("include_usage")) and not isinstance(options, Unasked)
     mock = ours.get("mock_response")
     if mock is None and ours.get("mock_tool_calls"):
         mock = ""

@@ -13,6 +13,7 @@ from litellm.catalog.models import custom_rates
 from litellm.sdk.models import rates_for
 from litellm.settings import settings
 from litellm.types.calls import Json, as_list, as_object
+from litellm.types.units import NANO
 
 __all__ = ["completion_cost", "cost_per_token", "get_response_cost_from_hidden_params", "response_cost_calculator"]
 
@@ -167,7 +168,7 @@ def adjusted(nano: int, provider: str | None) -> int:
         return nano
     own = as_object(margin) or {"percentage": margin or 0}
     amount = nano * (1 - Decimal(str(discount or 0))) * (1 + Decimal(str(own.get("percentage") or 0)))
-    return round(amount + Decimal(str(own.get("fixed_amount") or 0)) * cost.NANO)
+    return round(amount + Decimal(str(own.get("fixed_amount") or 0)) * NANO)
 
 
 def _custom(per_token: Mapping[str, Any] | None, per_second: float | None) -> Json:

@@ -12,6 +12,8 @@ from litellm.catalog import cost, models
 from litellm.engine import custom
 from litellm.engine.resolve import split_model
 from litellm.router.deployments import Deployment, id_of
+from litellm.router.spending import Allowance
+from litellm.sdk.ask import Unasked
 from litellm.sdk.secrets import get_secret, load_credentials_from_list
 from litellm.settings import settings
 from litellm.types import router as types
@@ -23,6 +25,7 @@ _STEERING: Final = frozenset(
     {
         "model", "weight", "rpm", "tpm", "order", "tags", "max_parallel_requests", "num_retries", "max_retries",
         "configurable_clientside_auth_params", "litellm_credential_name", "model_info", "itpm", "otpm",
+        "max_budget", "budget_duration",
     }
 )  # fmt: skip
 """What `litellm_params` say to the router and not to the calls."""
@@ -64,6 +67,10 @@ class Listed(Deployment):
         if ask.caching is not None:
             params["caching"] = ask.caching(ask.model)
         params.update(model=self.target.model, model_info=self.info, num_retries=0)
+        if ask.stream and self.state is not None and self.state.budgets:  # which want to know what it costs
+            options = as_object(params.get("stream_options")) or {}
+            if "include_usage" not in options:
+                params["stream_options"] = Unasked({**options, "include_usage": True})
         return Call(ask.op, self.target, params, ask.stream)
 
     def seconds(self, ask: Ask) -> float:
@@ -80,6 +87,8 @@ class Entry:
     written: Json
     deployment: Listed
     parallel: int | None
+    allowance: Allowance | None
+    """Its own budget, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,9 @@ def entry_of(row: Any, where: str, usual: Usual) -> Entry:
         raise ValueError(f"{where}.model_info: expected a dict") from None
     params = checked.litellm_params
     own: Json = {name: value for name, value in (given or {}).items() if value is not None}
-    info["id"] = info.get("id") or id_of(checked.model_name, own)
+    # It is the same deployment, and has spent the same, when its budget has been changed.
+    told = {name: value for name, value in own.items() if name not in ("max_budget", "budget_duration")}
+    info["id"] = info.get("id") or id_of(checked.model_name, told)
     prices = {name: value for name, value in own.items() if cost.is_rate(name)}
     deployment = Listed(
         id=info["id"],
@@ -142,7 +153,16 @@ def entry_of(row: Any, where: str, usual: Usual) -> Entry:
     if usual.priced:
         deployment = replace(deployment, rates=_rates(deployment.target, deployment.info), price=_rates)
     parallel = usual.parallel if params.get("max_parallel_requests") is None else params.max_parallel_requests
-    return Entry({**written, "model_info": info}, deployment, parallel)
+    return Entry({**written, "model_info": info}, deployment, parallel, _allowance(params, where))
+
+
+def _allowance(params: types.LiteLLM_Params, where: str) -> Allowance | None:
+    if params.max_budget is None:
+        return None
+    try:
+        return Allowance.of(params.max_budget, params.budget_duration)
+    except ValueError as error:
+        raise ValueError(f"{where}.litellm_params.max_budget: {error}") from None
 
 
 def _looked_up(params: Json | None) -> Json | None:

@@ -7,7 +7,7 @@ that block, so that it never waits and is driven in the caller's thread, without
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import random
@@ -25,8 +25,10 @@ from litellm.router.fallbacks import Fallbacks
 from litellm.router.plan import RetryPolicy, Routing, choose
 from litellm.router.router import Router, Served
 from litellm.router.rules import fallback_lists, fallbacks_of
+from litellm.router.spending import Spending, reached
 from litellm.router.tags import tagged
 from litellm.sdk import public
+from litellm.sdk import spending as costs
 from litellm.sdk.deployments import Asked
 from litellm.sdk.group_caches import Caching, GroupCaches
 from litellm.sdk.lines import Lines
@@ -153,6 +155,8 @@ class Routed:
     picking: Picking | None
     """The caller's own strategy."""
     sticking: Sticking | None
+    spending: Spending | None
+    """What providers and deployments have spent, if any of them has a budget."""
     routers: tuple[Router, Router] = field(init=False)
     """For synchronous callers, and for asynchronous ones."""
 
@@ -163,7 +167,8 @@ class Routed:
 
     async def call(self, op: Op, asynchronous: bool, given: Json) -> Any:
         """`given` are the caller's arguments, `model` a model group, an alias or a deployment's id. Raises as the
-        public functions; BadRequestError for a model that nobody serves; RouterRateLimitError if all are resting."""
+        public functions; BadRequestError for a model that nobody serves; RouterRateLimitError if all are resting,
+        BudgetReached if their budgets are used up."""
         given = {name: value for name, value in given.items() if value is not None}
         ask = self._ask(op, given)
         tags = _tags(given)
@@ -190,9 +195,9 @@ class Routed:
         router, retries = self._router(asynchronous, given), _retries(given, ask.model)
         if ask.stream:
             streamed = await router.stream(ask, group, retries)
-            return _told(cast(Opened, streamed.result).made, streamed, ask)
+            return self._told(cast(Opened, streamed.result).made, streamed, ask)
         served = await router.send(ask, group, retries)
-        return _told(cast(Answered, served.result).made, served, ask)
+        return self._told(cast(Answered, served.result).made, served, ask)
 
     async def _in_line(self, asynchronous: bool, given: Json, ask: Asked, group: Group) -> Any:
         """Once it is this call's turn, and a deployment takes it. Raises Timeout, after the call's own timeout."""
@@ -200,9 +205,7 @@ class Routed:
         until = clock() + _seconds(given.get("timeout"), group[0].defaults.get("timeout"))
         with self.lines.join(tuple(one.id for one in group), _whole(given, "priority")) as place:
             ask.begun = place.leave
-            while await place.turn(
-                lambda: choose(group, self.routing.strategy, clock(), random()) is not None, until, sleep
-            ):
+            while await place.turn(lambda: self._has_room(group, clock()), until, sleep):
                 try:
                     return await self._sent(asynchronous, given, ask, group)
                 except e.RouterRateLimitError:  # somebody who does not wait has taken the slot
@@ -210,6 +213,10 @@ class Routed:
                         raise
         text = f"No deployment of {ask.model} took the call in time"
         raise e.Timeout(message=text, model=ask.model, llm_provider="")
+
+    def _has_room(self, group: Group, now: float) -> bool:
+        """Whether a call need not wait: somebody takes it, or nobody will before long, for want of money."""
+        return choose(group, self.routing.strategy, now, random()) is not None or reached(group, now) is not None
 
     def _caching(self, given: Json, tags: tuple[str, ...], changes: Mapping[str, Json] | None, model: str) -> Caching:
         """For an attempt at a model group. With credentials of the caller's own an answer is not the group's; and where
@@ -295,6 +302,38 @@ class Routed:
                 listed += [self.aliases.get(name, name) for name in others]
         return tuple(listed) or None, changes
 
+    def _told(self, made: Any, served: Served[Any], ask: Asked) -> Any:
+        """The answer, with what the router did; its deployment and its budgets learn what was used."""
+        hidden = as_object(getattr(made, "_hidden_params", None))
+        if hidden is None:  # another's function has answered
+            return made
+        headers = hidden.setdefault("additional_headers", {})
+        headers["x-litellm-model-group"] = ask.model if not served.fallbacks else served.deployment.model_name
+        headers["x-litellm-attempted-retries"] = served.retries
+        headers["x-litellm-attempted-fallbacks"] = served.fallbacks
+        deployment = served.deployment
+        if ask.stream:
+            ended = getattr(made, "on_close", None)
+            if ended is not None:
+                chunks = getattr(made, "chunks", ())
+                made.on_close = partial(self._ended, ended, deployment, hidden, chunks, ask.params)
+        elif not hidden.get("cache_hit"):
+            _count(deployment, getattr(made, "usage", None))
+            if self.spending is not None:
+                self.spending.count(deployment.target.provider, deployment.id, costs.of_answer(hidden))
+        return made
+
+    def _ended(
+        self, ended: Callable[[], None], deployment: Deployment, hidden: Json, chunks: Sequence[Any], params: Json
+    ) -> None:
+        """A stream has. This does not hold the stream itself: one that is dropped must end at once."""
+        ended()
+        if not hidden.get("cache_hit"):
+            _count(deployment, hidden.get("usage"))
+            if self.spending is not None:
+                nano = costs.of_stream(hidden, chunks, params)
+                self.spending.count(deployment.target.provider, deployment.id, nano)
+
     def _router(self, asynchronous: bool, given: Json) -> Router:
         """The common one, unless the call brings tables of fallbacks of its own."""
         usual = self.routers[asynchronous]
@@ -352,31 +391,6 @@ def _whole(given: Json, name: str) -> int:
 def _seconds(*given: Any) -> float:
     """The first that is a number."""
     return next((float(one) for one in given if isinstance(one, int | float)), settings.request_timeout)
-
-
-def _told(made: Any, served: Served[Any], ask: Asked) -> Any:
-    """The answer, with what the router did; the deployment learns what was used."""
-    hidden = as_object(getattr(made, "_hidden_params", None))
-    if hidden is None:  # another's function has answered
-        return made
-    headers = hidden.setdefault("additional_headers", {})
-    headers["x-litellm-model-group"] = ask.model if not served.fallbacks else served.deployment.model_name
-    headers["x-litellm-attempted-retries"] = served.retries
-    headers["x-litellm-attempted-fallbacks"] = served.fallbacks
-    if ask.stream:
-        ended = getattr(made, "on_close", None)
-        if ended is not None:
-            made.on_close = partial(_ended, ended, served.deployment, hidden)
-    elif not hidden.get("cache_hit"):
-        _count(served.deployment, getattr(made, "usage", None))
-    return made
-
-
-def _ended(ended: Callable[[], None], deployment: Deployment, hidden: Json) -> None:
-    """A stream has. Of it this holds no more than its hidden parameters: a stream that is dropped must end at once."""
-    ended()
-    if not hidden.get("cache_hit"):
-        _count(deployment, hidden.get("usage"))
 
 
 def _count(deployment: Deployment, usage: Any) -> None:

@@ -15,18 +15,18 @@ from time import monotonic
 from typing import Any, Final
 from weakref import finalize
 
-from litellm import exceptions as e
 from litellm.router import groups
-from litellm.router.candidates import wait
 from litellm.router.health import Health
 from litellm.router.plan import choose
+from litellm.router.refusal import refused_by_all
 from litellm.router.shared import SharedState
+from litellm.router.spending import Spending
 from litellm.sdk import batch, portal
 from litellm.sdk.deployments import Entry, entry_of, read
 from litellm.sdk.lines import Lines
 from litellm.sdk.picking import Picking
 from litellm.sdk.routed import Routed, driven
-from litellm.sdk.router_settings import CHANGEABLE, checked, own_cache, resting, routed, sticking, usual
+from litellm.sdk.router_settings import CHANGEABLE, allowances, checked, own_cache, resting, routed, sticking, usual
 from litellm.types import router as types
 from litellm.types.calls import Json, Op
 from litellm.unbuilt import lacking
@@ -94,7 +94,8 @@ class Router:
         self._lines = Lines()
         self._picking: Picking | None = None
         self._sticking = sticking(self._given)
-        self._resting = resting(self._given, self._health)
+        self._spending = Spending()
+        self._resting = resting(self._given, self._health, self._spending)
         if self._resting is not None:
             finalize(self, self._resting.stop).atexit = False
         self._routed: Routed
@@ -258,7 +259,7 @@ class Router:
             strategy = bond.over(strategy, routed.aliases.get(given["model"], given["model"]), monotonic())
         chosen = choose(group, strategy, monotonic(), random())
         if chosen is None:
-            raise e.RouterRateLimitError(given["model"], round(wait(group, monotonic()), 1))
+            raise refused_by_all(group, monotonic(), given["model"])
         return next(one.written for one in entries if one.deployment.id == chosen.id)
 
     def set_custom_routing_strategy(self, CustomRoutingStrategy: types.CustomRoutingStrategyBase) -> None:  # noqa: N803
@@ -284,7 +285,8 @@ class Router:
             self.set_model_list(self.model_list)
 
     def reset(self) -> None:
-        """Forget what is known of the deployments: who rests, how quick each was, what was used. Not who is busy."""
+        """Forget what is known of the deployments: who rests, how quick each was, what was used. Not who is busy, nor
+        what budgets have spent."""
         self._health.forget()
 
     def flush_cache(self) -> None:
@@ -305,12 +307,15 @@ class Router:
         return next((one for one in self._entries if one.deployment.id == id), None)
 
     def _serve(self, entries: tuple[Entry, ...]) -> None:
+        self._spending.follow(allowances(self._given, entries))
         for one in entries:
             deployment = one.deployment
-            deployment.state = self._health.of(deployment.id)
-            deployment.state.limit(one.parallel, deployment.rpm, deployment.tpm)
+            deployment.state = state = self._health.of(deployment.id)
+            budgets = self._spending.holding(state, deployment.target.provider, deployment.id)
+            state.limit(one.parallel, deployment.rpm, deployment.tpm, budgets)
         listed = [one.deployment for one in entries]
-        self._routed = routed(self._given, listed, self._cache, self._lines, self._picking, self._sticking)
+        given = self._given, listed, self._cache, self._lines, self._picking, self._sticking
+        self._routed = routed(*given, self._spending)
         self._entries = entries
         self._health.keep({one.deployment.id for one in entries})
 

@@ -9,8 +9,9 @@ from litellm.router.deployments import Deployment, Deployments
 from litellm.router.health import Cooldowns, Health
 from litellm.router.plan import RetryPolicy, Routing
 from litellm.router.shared import SharedAffinity
+from litellm.router.spending import Allowance, Spending, of_deployment, of_provider
 from litellm.router.strategies import STRATEGIES
-from litellm.sdk.deployments import Usual
+from litellm.sdk.deployments import Entry, Usual
 from litellm.sdk.group_caches import GroupCaches
 from litellm.sdk.lines import Lines
 from litellm.sdk.picking import Picking, Sticking
@@ -24,17 +25,19 @@ if TYPE_CHECKING:
     from litellm.sdk.resting import Resting
 
 NOT_BUILT: Final = (
-    "provider_budget_config",
     "alerting_config", "enable_health_check_routing", "router_general_settings",
     "search_tools", "guardrail_list",
 )  # fmt: skip
 """Whoever passes one of these expects something that would not happen."""
 
-CHECKS: Final = frozenset({"prompt_caching", "session_affinity", "enforce_model_rate_limits"})
-"""Of `optional_pre_call_checks`. Limits of deployments are always enforced, said or not."""
+ALWAYS: Final = frozenset({"enforce_model_rate_limits", "router_budget_limiting"})
+"""Limits and budgets of deployments are enforced, said or not."""
+
+CHECKS: Final = frozenset({"prompt_caching", "session_affinity"}) | ALWAYS
+"""Of `optional_pre_call_checks`."""
 
 REDIS: Final = ("redis_url", "redis_host", "redis_port", "redis_password")
-"""Through which Routers tell each other who rests, and where the Router's own cache is."""
+"""Through which Routers tell each other who rests and what was spent, and where the Router's own cache is."""
 
 BUFFER: Final = "lowest_latency_buffer"
 
@@ -78,7 +81,21 @@ def checked(given: Json) -> Json:
             rules.fallback_lists(made[name] or [])
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
+    budgets: Mapping[str, Any] = given["provider_budget_config"] or {}
+    for name, value in budgets.items():
+        try:
+            rules.allowance(value)
+        except ValueError as error:
+            raise ValueError(f"provider_budget_config.{name}: {error}") from None
     return made
+
+
+def allowances(given: Json, entries: Iterable[Entry]) -> dict[str, Allowance]:
+    """The budgets of providers and of deployments, by their ids."""
+    budgets: Mapping[str, Any] = given["provider_budget_config"] or {}
+    found = {of_provider(name): rules.allowance(value) for name, value in budgets.items()}
+    own = {of_deployment(one.deployment.id): one.allowance for one in entries if one.allowance is not None}
+    return {**found, **own}
 
 
 def usual(given: Json) -> Usual:
@@ -100,14 +117,14 @@ def redis_of(given: Json) -> Place | None:
     return Place(url=url, host=host, port=port, password=password) if url or host else None
 
 
-def resting(given: Json, health: Health) -> "Resting | None":
+def resting(given: Json, health: Health, spending: Spending) -> "Resting | None":
     """Raises ValueError for an address that is none, ImportError for Redis without its library."""
     place = redis_of(given)
     if place is None:
         return None
     from litellm.sdk.resting import Resting  # with the client of Redis
 
-    return Resting(place, health)
+    return Resting(place, health, spending)
 
 
 def own_cache(given: Json) -> "Cache | None":
@@ -123,7 +140,7 @@ def own_cache(given: Json) -> "Cache | None":
 
 
 def sticking(given: Json) -> Sticking | None:
-    checks = CHECKS.intersection(given["optional_pre_call_checks"] or ()) - {"enforce_model_rate_limits"}
+    checks = CHECKS.intersection(given["optional_pre_call_checks"] or ()) - ALWAYS
     return Sticking(SharedAffinity(), checks, given["deployment_affinity_ttl_seconds"]) if checks else None
 
 
@@ -134,6 +151,7 @@ def routed(
     lines: Lines,
     picking: Picking | None,
     sticks: Sticking | None,
+    spending: Spending,
 ) -> Routed:
     retries, rest = given["num_retries"], given["cooldown_time"]
     aliases = {name: one if isinstance(one, str) else one["model"] for name, one in given["model_group_alias"].items()}
@@ -172,4 +190,5 @@ def routed(
         lines,
         picking,
         sticks,
+        spending if spending else None,
     )

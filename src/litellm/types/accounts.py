@@ -9,12 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from litellm.types.calls import Json
-
-Nano = int
-"""Nano-dollars."""
-
-Millis = int
-"""Milliseconds since 1970-01-01T00:00:00Z."""
+from litellm.types.units import Millis as Millis
+from litellm.types.units import Nano as Nano
 
 Role = Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"]
 GroupKind = Literal["team", "organization"]

@@ -94,6 +94,8 @@ class LiteLLM_Params(GenericLiteLLMParams):  # noqa: N801  # the name that users
     weight: Annotated[float, Field(ge=0)] | None = None
     order: int | None = None
     max_parallel_requests: Annotated[int, Field(ge=0)] | None = None
+    max_budget: Annotated[float, Field(ge=0)] | None = None
+    budget_duration: str | None = None
     tags: list[str] | None = None
 
 

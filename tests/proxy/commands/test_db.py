@@ -14,13 +14,13 @@ from litellm.cli import main
 from litellm.proxy.commands.takeover import millis_of, nano_of
 from litellm.proxy.shelf import Shelf
 from litellm.proxy.spend.journal import Journal
-from litellm.proxy.spend.periods import period
 from litellm.store.base import Audit, Insert, LogQuery, Total
 from litellm.store.database import open_database
 from litellm.store.ledger import SqlLedger
 from litellm.store.records import SqlRecords
 from litellm.store.seal import Seal, Unsealable
 from litellm.types.accounts import Credential, Key, Member, Model, Row, SpendRow, Team, User
+from litellm.types.periods import period
 from support.postgres import Postgres
 
 KEY = Key(id="a" * 64, key_alias="mine", models=("m", "n"), metadata={"b": 1.5, "a": [None, "ä"]}, blocked=True)

@@ -260,6 +260,30 @@ def test_strategies_that_are_not_built_yet_are_a_warning(tmp_path: Path) -> None
     assert "1:37: router_settings.routing_strategy: warning: lar1 has no effect yet" in lines
 
 
+def test_a_budget_is_a_providers_and_says_dollars_and_a_period(tmp_path: Path) -> None:
+    def said(text: str) -> list[str]:
+        return [line.partition(": ")[2] for line in problems_of(tmp_path, text) if "budget" in line]
+
+    good = "openai: {budget_limit: 1e-12, time_period: 1d}, groq: {max_budget: 5, budget_duration: 24h}"
+    assert said(f"router_settings: {{provider_budget_config: {{{good}}}}}") == []
+    place = "router_settings.provider_budget_config"
+    assert said("router_settings: {provider_budget_config: {opnai: {budget_limit: 1}}}") == [
+        f"{place}.opnai: warning: no provider has this name, did you mean openai?"
+    ]
+    assert said("router_settings: {provider_budget_config: {openai: {budget_limit: 1, time_period: often}}}") == [
+        f"{place}.openai: 'often' is no duration: say 30s, 30m, 1h, 7d, 1w or 1mo"
+    ]
+    assert said("router_settings: {provider_budget_config: {openai: {limit: 1}}}") == [
+        f"{place}.openai: expected {{budget_limit: dollars, time_period: 1d}}"
+    ]
+    assert said("router_settings: {optional_pre_call_checks: [router_budget_limiting]}") == []
+    entry = (
+        "model_list: [{{model_name: m, litellm_params: {{model: openai/m, max_budget: {0}, budget_duration: {1}}}}}]"
+    )
+    assert said(entry.format(1.5, "1mo")) == []
+    assert len(said(entry.format(-1, "often"))) == 2
+
+
 @pytest.mark.parametrize("section", [ConfigFile, ModelInfo, LitellmParams, *check.SETTINGS.values()])
 def test_what_is_said_to_restrict_nothing_is_a_name_without_effect(section: type[Section]) -> None:
     assert all(map(section.has_no_effect, section.unguarded))

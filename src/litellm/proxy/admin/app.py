@@ -32,6 +32,7 @@ from litellm.proxy.admin import (
     models,
     openapi,
     organizations,
+    providers,
     spend,
     tags,
     teams,
@@ -71,7 +72,7 @@ def make(gateway: "Gateway") -> FastAPI:
     app.include_router(keys.router)
     for part in (
         users, teams, organizations, deployments, credentials, customers, budgets, tags, spend, totals, activity,
-        events, audit, caches, utilities,
+        events, audit, caches, utilities, providers,
     ):  # fmt: skip
         app.include_router(part.router)
     _describe(app, gateway)

@@ -16,9 +16,9 @@ from pydantic import Field as Described
 
 from litellm.catalog.cost import NANO, dollars
 from litellm.proxy.errors import ProxyError
-from litellm.proxy.spend.periods import seconds_of
 from litellm.types.accounts import Row
 from litellm.types.calls import Json
+from litellm.types.periods import seconds_of
 
 LONGEST: Final = 100 * 365 * 86400
 """Seconds: no duration is longer, so that every date can be written."""

@@ -14,9 +14,9 @@ from litellm.catalog.cost import dollars
 from litellm.proxy.admin.desk import Desk, iso
 from litellm.proxy.admin.fields import Count, Dollars, Name, Object, values_of
 from litellm.proxy.errors import ProxyError
-from litellm.proxy.spend.periods import period
 from litellm.types.accounts import KIND_OF, Budget, Limited, Row
 from litellm.types.calls import Json
+from litellm.types.periods import period
 
 LIMITS: Final = ("budget_duration", "tpm_limit", "rpm_limit", "max_parallel_requests")
 MONEY: Final = ("max_budget", "soft_budget")

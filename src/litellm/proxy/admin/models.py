@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _SHOWN: Final = frozenset(
     {
         "model", "custom_llm_provider", "api_base", "timeout", "stream_timeout", "max_retries", "weight", "rpm", "tpm",
-        "order", "max_parallel_requests", "tags", "drop_params", "additional_drop_params", "allowed_openai_params",
-        "configurable_clientside_auth_params", "litellm_credential_name", *cost.FIELDS.values(),
+        "order", "max_parallel_requests", "max_budget", "budget_duration", "tags", "drop_params",
+        "additional_drop_params", "allowed_openai_params", "configurable_clientside_auth_params",
+        "litellm_credential_name", *cost.FIELDS.values(),
         "input_cost_per_second", "output_cost_per_second",
     }
 )  # fmt: skip

@@ -87,6 +87,7 @@ TABLE: Final[Mapping[str, str]] = {
     "POST /budget/info":                     "x . . . . .",
     "GET /budget/list":                      "x . . . . .",
     "GET /budget/settings":                  "x . . . . .",
+    "GET /provider/budgets":                 "x . . . . .",
     "POST /tag/info":                        "x . . . . .",
     "GET /tag/list":                         "x . . . . .",
     "GET /credentials":                      "x . . . . .",

@@ -11,10 +11,10 @@ from litellm.proxy.admin.desk import Desk, iso
 from litellm.proxy.admin.fields import TIMES, difference, in_dollars
 from litellm.proxy.errors import ProxyError
 from litellm.proxy.shelf import shown as shown_params
-from litellm.proxy.spend.periods import period
 from litellm.store.base import Audit, Change, Delete, Insert, Missing, Query, Taken, Unstorable, Update
 from litellm.types.accounts import KIND_OF, Budget, Limited, Millis, Model, Row, storable
 from litellm.types.calls import Json
+from litellm.types.periods import period
 
 R = TypeVar("R", bound=Row)
 L = TypeVar("L", bound=Limited)

@@ -21,7 +21,6 @@ from sqlalchemy import table as sql_table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from litellm.catalog.cost import NANO
-from litellm.proxy.spend.periods import parse, period
 from litellm.store import values
 from litellm.store.base import Charge, Insert, StoreError, Taken, Total
 from litellm.store.database import Database
@@ -45,6 +44,7 @@ from litellm.types.accounts import (
     storable,
 )
 from litellm.types.calls import Json
+from litellm.types.periods import parse, period
 
 LOGS: Final = "LiteLLM_SpendLogs"
 _SOME: Final = 200

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from litellm.catalog import params
+from litellm.catalog import hosts, params
 from litellm.engine.resolve import Wish, resolve
 from litellm.exceptions import LiteLLMError
 from litellm.proxy.config.general_settings import GeneralSettings
@@ -313,6 +313,16 @@ def _checks_are_built(parts: Parts) -> Iterator[Finding]:
             yield ("router_settings", "optional_pre_call_checks"), f"{check} has no effect yet", "warning"
 
 
+def _budgets_are_providers(parts: Parts) -> Iterator[Finding]:
+    own = (one.provider for one in parts.litellm_settings.custom_provider_map or ())
+    known = {*hosts.rows(), *own}
+    for name in parts.router_settings.provider_budget_config or ():
+        if name not in known:
+            meant = nearest(name, known)
+            hint = f", did you mean {meant}?" if meant else ""
+            yield ("router_settings", "provider_budget_config", name), f"no provider has this name{hint}", "warning"
+
+
 def _served(names: set[str]) -> Callable[[str], bool]:
     """Does one of these model groups answer to a name?"""
     patterns = [name.partition("*") for name in names if "*" in name]
@@ -364,6 +374,7 @@ _RULES: Final[tuple[Callable[[Parts], Iterator[Finding]], ...]] = (
     _clientside_names,
     _strategy_is_built,
     _checks_are_built,
+    _budgets_are_providers,
     _fallbacks_are_models,
     _semantic_cache_is_whole,
 )

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from litellm.integrations import registry
-from litellm.proxy.spend.periods import seconds_of
 from litellm.types.http import Headers, InvalidRequest, Url
+from litellm.types.periods import parse, seconds_of
 
 
 def names_of(text: str) -> frozenset[str]:
@@ -112,6 +112,11 @@ def duration(value: str) -> str:
     return value
 
 
+def period(value: str) -> str:
+    parse(value)
+    return value
+
+
 _DAY: Final = 86400
 
 Count = Annotated[int, BeforeValidator(not_bool), Field(ge=0)]
@@ -119,6 +124,7 @@ Positive = Annotated[float, BeforeValidator(not_bool), Field(gt=0)]
 Amount = Annotated[float, BeforeValidator(not_bool), Field(ge=0)]
 Text = Annotated[str, AfterValidator(filled)]
 Secret = Annotated[SecretStr, AfterValidator(header_text)]
+Period = Annotated[str, AfterValidator(period)]
 Address = Annotated[str, AfterValidator(address)]
 Callbacks = Annotated[tuple[Annotated[str, AfterValidator(built)], ...], BeforeValidator(listed)]
 HeaderMap = Annotated[dict[str, str], AfterValidator(header_values)]

@@ -11,6 +11,7 @@ from litellm.proxy.config.kinds import (
     Amount,
     Count,
     HeaderMap,
+    Period,
     Positive,
     Secret,
     Text,
@@ -56,8 +57,7 @@ class LitellmParams(PhaseTimeouts):
     passed_on: ClassVar[frozenset[str]] = frozenset[str]().union(*params.OPENAI.values()) | _ENDPOINT_PARAMS
     later: ClassVar[frozenset[str]] = params.OURS | names_of(
         """
-        budget_duration default_api_key_rpm_limit default_api_key_tpm_limit extra_query itpm keepalive_seconds
-        max_budget otpm
+        default_api_key_rpm_limit default_api_key_tpm_limit extra_query itpm keepalive_seconds otpm
         use_in_pass_through
         """
     )
@@ -66,9 +66,7 @@ class LitellmParams(PhaseTimeouts):
         *params.CREDENTIAL_PREFIXES,
         "azure_", "input_cost_per_", "output_cost_per_", "cache_read_input_", "cache_creation_input_",
     )  # fmt: skip
-    unguarded: ClassVar[frozenset[str]] = names_of(
-        "default_api_key_rpm_limit default_api_key_tpm_limit guardrails max_budget"
-    )
+    unguarded: ClassVar[frozenset[str]] = names_of("default_api_key_rpm_limit default_api_key_tpm_limit guardrails")
 
     model: Text = Field(
         description="`provider/model`; `openai/<name>` for any OpenAI-compatible endpoint. With `*` in the entry's "
@@ -108,6 +106,12 @@ class LitellmParams(PhaseTimeouts):
     )
     order: int | None = Field(default=None, description="Deployments of a lower order are tried first.")
     max_parallel_requests: Count | None = Field(default=None, description="Calls in flight at once.")
+    max_budget: Amount | None = Field(
+        default=None, description="Dollars that it may cost in any `budget_duration`: then it takes no calls."
+    )
+    budget_duration: Period | None = Field(
+        default=None, description="`30s`, `10m`, `24h`, `1d`, `1mo`. Default: `max_budget` is for ever."
+    )
     tags: tuple[str, ...] | None = Field(default=None, description="Tags that a request may ask for.")
     extra_headers: HeaderMap | None = Field(default=None, repr=False, description="Further headers for the endpoint.")
     headers: HeaderMap | None = Field(default=None, repr=False, description="The same as `extra_headers`.")

@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, Field
 from litellm.proxy.config.kinds import Amount, Count, Positive, Secret, Text, names_of
 from litellm.proxy.config.model_groups import GroupSettings, MidStream, PhaseTimeouts, QueueSettings
 from litellm.proxy.config.section import Section
-from litellm.router.rules import fallback_lists
+from litellm.router.rules import allowance, fallback_lists
+from litellm.router.spending import Allowance
 from litellm.router.strategies import STRATEGIES
 from litellm.types.router import AllowedFailsPolicy, RetryPolicy
 
@@ -31,9 +32,12 @@ Check = Literal[
     "encrypted_content_affinity",
 ]
 BUILT_CHECKS: Final = frozenset(
-    {"prompt_caching", "session_affinity", "deployment_affinity", "enforce_model_rate_limits"}
-)
-"""Limits of deployments are always enforced, said or not."""
+    {
+        "prompt_caching", "session_affinity", "deployment_affinity", "enforce_model_rate_limits",
+        "router_budget_limiting",
+    }
+)  # fmt: skip
+"""Limits and budgets of deployments are always enforced, said or not."""
 BUILT_STRATEGIES: Final = frozenset(STRATEGIES)
 
 FallbackLists = Annotated[dict[str, tuple[str, ...]], BeforeValidator(fallback_lists)]
@@ -54,11 +58,10 @@ class RouterSettings(PhaseTimeouts):
         """
         alerting_config cache_kwargs cache_responses caching_groups client_ttl default_litellm_params
         enable_health_check_routing guardrail_list health_check_staleness_threshold
-        ignore_invalid_deployments polling_interval provider_budget_config router_general_settings
-        routing_strategy_args search_tools
+        ignore_invalid_deployments polling_interval router_general_settings routing_strategy_args search_tools
         """
     )
-    unguarded: ClassVar[frozenset[str]] = names_of("guardrail_list provider_budget_config")
+    unguarded: ClassVar[frozenset[str]] = names_of("guardrail_list")
 
     redis_url: Secret | None = Field(default=None, description="As `general_settings.redis_url`, which wins over it.")
     redis_host: Text | None = Field(default=None, description="Redis's host, in place of `redis_url`.")
@@ -131,6 +134,11 @@ class RouterSettings(PhaseTimeouts):
     )
     deployment_affinity_ttl_seconds: Positive | None = Field(
         default=None, description="Seconds that a session, or a key, keeps its deployment after a call. Default: 3600."
+    )
+    provider_budget_config: dict[Text, Annotated[Allowance, BeforeValidator(allowance)]] | None = Field(
+        default=None,
+        description="What providers may cost: `{openai: {budget_limit: 100, time_period: 1d}}`, in dollars, in any "
+        "such period (`30s`, `10m`, `24h`, `1d`, `1mo`; without one, ever). Then their deployments take no calls.",
     )
     default_max_parallel_requests: Count | None = Field(
         default=None, description="`max_parallel_requests` of deployments that have none."

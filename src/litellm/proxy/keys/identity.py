@@ -8,9 +8,9 @@ from typing import Any, Final
 from litellm.proxy.keys.access import ALL_TEAM, Access, Groups, Rule, rule
 from litellm.proxy.keys.reach import Reach, reach
 from litellm.proxy.limits.base import Scope
-from litellm.proxy.spend.periods import period
 from litellm.types.accounts import Budget, Key, Limited, Member, Millis, Organization, Role, Team, User, member_id
 from litellm.types.calls import Json
+from litellm.types.periods import period
 
 NEVER: Final = 2**62
 

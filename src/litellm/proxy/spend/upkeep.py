@@ -9,11 +9,11 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from litellm.proxy.spend.periods import seconds_of
 from litellm.proxy.spend.prompts import Prompts
 from litellm.store.base import Ledger, StoreDown
 from litellm.store.ledger import day_of
 from litellm.types.accounts import Millis
+from litellm.types.periods import seconds_of
 
 EVERY_SECONDS: Final = 1.0
 DAYS_AHEAD: Final = 3

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
-from litellm.types.accounts import Millis
+from litellm.types.units import Millis
 
 _DURATION: Final = re.compile(r"([1-9]\d{0,5})(s|m|h|d|w|mo)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm.proxy.spend.periods import parse, period, seconds_of
+from litellm.types.periods import parse, period, seconds_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
