@@ -30,7 +30,7 @@ class Relay:
     """
 
     __slots__ = (
-        "_catching_up", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last", "_open",
+        "_catching_up", "_direct", "_event_at", "_events", "_exchange", "_finished", "_last", "_loop", "_on_last",
         "_queue", "_settling", "_silence", "_splicer", "_stream", "_timer", "_waiter",
     )  # fmt: skip
 
@@ -51,7 +51,8 @@ class Relay:
         self._finished = False
         self._waiter: asyncio.Future[None] | None = None  # for that; a short answer comes whole and needs none
         self._timer: asyncio.TimerHandle | None = None
-        self._open = False  # until then what comes is queued, to go out along with the head
+        # Not before the head is due, nor while the caller does not read: until then what comes is queued.
+        self._direct = False
         self._queue: list[bytes] = []
         self._settling: Awaitable[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None
@@ -63,8 +64,8 @@ class Relay:
         try:
             self._exchange.begin(200, fields)
             self._stream.relay(self)
-            self._open = True
             if self._catching_up is None:
+                self._direct = True
                 opening, self._queue = b"".join(self._queue), []
                 if self._finished:
                     self._exchange.write(opening, False)
@@ -95,6 +96,11 @@ class Relay:
         if splicer.done or self._finished:  # an upstream that goes on after its last word is not listened to
             return
         out = splicer.feed(data)
+        if out and self._direct and not splicer.done and splicer.error is None:  # an event like those before it
+            self._last = self._loop.time()
+            if not self._exchange.write(out):
+                self._wait_for_room()
+            return
         if splicer.done:
             self._last_comes(None)
             self._write(out)
@@ -137,7 +143,7 @@ class Relay:
         if settling is not None:
             self._settling = settling
             if self._catching_up is None:
-                self._catching_up = self._loop.create_task(self._catch_up())
+                self._queue_up()
 
     def _finish(self) -> None:
         self._finished = True
@@ -166,11 +172,18 @@ class Relay:
 
     def _write(self, data: bytes) -> None:
         self._last = self._loop.time()
-        if self._catching_up is not None or not self._open:
+        if not self._direct:
             self._queue.append(data)
         elif not self._exchange.write(data):
-            self._stream.pause()
-            self._catching_up = self._loop.create_task(self._catch_up())
+            self._wait_for_room()
+
+    def _wait_for_room(self) -> None:
+        self._stream.pause()
+        self._queue_up()
+
+    def _queue_up(self) -> None:
+        self._direct = False
+        self._catching_up = self._loop.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
         """The caller does not read: wait until it does, then send what has come meanwhile."""
@@ -184,6 +197,7 @@ class Relay:
             if not self._exchange.write(data):
                 await self._exchange.room()
         self._catching_up = None
+        self._direct = True
         self._stream.resume()
 
 
