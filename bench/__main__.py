@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import load, machine, sdk, servers
+from bench import idle, load, machine, sdk, servers
 from bench.load import Figures
 from bench.servers import Subject
 
 HERE = Path(__file__).parent
 PEERS = HERE / ".peers"
+IDLE_STREAMS = 1000
 UPSTREAMS = ("upstream", "slow upstream")
 """Rows without a server between: only their latency means something."""
 
@@ -167,7 +168,10 @@ def main() -> None:
             starts["LiteLLM from the index"] = sdk.starts(ports.base("chat"), 3, peer)
         calls = sdk.calls(ports, args.rounds)
         figures = run_rows(subjects, args.rounds, args.seconds)
+        with servers.gateway("ours, master key", where / "idle", ports, key=True) as fresh:
+            each = idle.measure(fresh, IDLE_STREAMS)  # what others have freed would hide what these take
     print_table(subjects, figures)
+    print(f"\n| memory | KiB | goal |\n|---|--:|--:|\n| each of {IDLE_STREAMS} idle streams | {each:.1f} | 40 |")
     print_starts(subjects, starts)
     print_calls(calls)
 

@@ -21,14 +21,14 @@ KEY: Final = "sk-bench-5d8e-41b7-9c02-a6f3e0d17b94"  # LiteLLM does not start on
 ROOT: Final = Path(__file__).parent.parent
 TEN_IN_THREE: Final = MappingProxyType({"chat": 4, "burst": 3, "delay": 3})
 """Deployments of each model, for the cost of routing."""
-MODELS: Final = {"chat": "", "burst": "/sse", "delay": "/delay", "events": "/events"}
+MODELS: Final = {"chat": "", "burst": "/sse", "delay": "/delay", "events": "/events", "idle": "/idle"}
 """Model name of the gateways -> what stands before /v1 at the upstream, and at nginx as a proxy."""
 ONE_EACH: Final = MappingProxyType(dict.fromkeys(MODELS, 1))
 
 
 @dataclass(frozen=True)
 class Upstreams:
-    """Ports: nginx answers `chat` and `burst`, the process of bench.upstream `delay` and `events`."""
+    """Ports: nginx answers `chat` and `burst`, the process of bench.upstream `delay`, `events` and `idle`."""
 
     fast: int
     slow: int

@@ -2,6 +2,7 @@
 
     POST /delay/v1/chat/completions     the plain answer, 50 ms later
     POST /events/v1/chat/completions    one event every 10 ms for SECONDS, each with the time it was written
+    POST /idle/v1/chat/completions      one event, and nothing more
 
 usage: python -m bench.upstream PORT SECONDS
 """
@@ -14,7 +15,7 @@ from typing import Final, cast
 
 import uvloop
 
-from bench import payloads
+from bench import machine, payloads
 
 DELAY: Final = 0.050
 EVERY_MS: Final = 10
@@ -70,6 +71,9 @@ class Wheel:
         self._opened += 1
         self._slots[self._opened % EVERY_MS][transport] = self._events
 
+    def open_idle(self, transport: asyncio.Transport) -> None:
+        transport.write(_STREAM_HEAD + _chunked(payloads.chunk({"role": "assistant", "content": ""})))
+
     def forget(self, transport: asyncio.Transport) -> None:
         for slot in self._slots:
             slot.pop(transport, None)
@@ -90,6 +94,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, wheel: Wheel) -> None:
         self._wheel = wheel
         self._buffer = b""
+        self._serve = {
+            b"post /delay": wheel.answer_later, b"post /events": wheel.open_stream, b"post /idle": wheel.open_idle
+        }  # fmt: skip
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class, with the same methods
@@ -102,14 +109,14 @@ class Connection(asyncio.Protocol):
             if len(self._buffer) < end + 4 + length:
                 return
             self._buffer = self._buffer[end + 4 + length :]
-            serve = self._wheel.open_stream if b" /events/" in head[:40] else self._wheel.answer_later
-            serve(self._transport)
+            self._serve[head[: head.find(b"/v1/")]](self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wheel.forget(self._transport)
 
 
 async def serve(port: int, seconds: float) -> None:
+    machine.raise_file_limit()
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop, seconds)
     server = await loop.create_server(lambda: Connection(wheel), "127.0.0.1", port, backlog=4096)

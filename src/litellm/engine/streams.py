@@ -128,6 +128,7 @@ class EventStream:
         self._sink = sink
         raw = b"".join(self._pieces)
         self._forget()
+        self._ready = []
         self.resume()
         if not self._ended:
             self._response.relay(_Passing(sink.data, self.end))

@@ -86,7 +86,7 @@ class Splicer:
     )  # fmt: skip
 
     def __init__(self, model: str, usage_wanted: bool, decode: Callable[[bytes], Json]) -> None:
-        self._model = orjson.dumps(model)
+        self._model = b"%b" % orjson.dumps(model)  # a copy: the original holds on to a buffer of 4 KiB
         self._usage_wanted = usage_wanted
         self._decode = decode
         self._held: list[bytes] = []  # the beginning of an event whose blank line has not come, and its size
