@@ -11,13 +11,16 @@ from support.upstream import UpstreamThread
 
 MODELS: Final = ("ok", "tokens-3", "split-7", "gzip")
 """Healthy behaviours of the upstream."""
+CACHE: Final = "litellm_settings: {cache: true, cache_params: {supported_call_types: []}}\n"
+"""There is one, for the routes that ask it; what is asked of a model goes to the upstream all the same."""
 SPARE_FDS: Final = 8  # idle connections to the upstream, and files of libraries that are loaded late
 
 
 @pytest.fixture(scope="module")
 def target(shared_upstream: UpstreamThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """The gateway under fire. Afterwards it serves, has closed what it opened, and has logged no traceback."""
-    with Gateway(upstream_config(shared_upstream.base_url, *MODELS), tmp_path_factory.mktemp("fuzz")) as gateway:
+    config = upstream_config(shared_upstream.base_url, *MODELS, settings=CACHE)
+    with Gateway(config, tmp_path_factory.mktemp("fuzz")) as gateway:
         assert gateway.get("/routes")[0] == 200  # the management app is loaded: its files are open
         assert gateway.get("/key/list")[0] == 200  # and the store
         ask(gateway)

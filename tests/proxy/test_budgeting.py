@@ -289,3 +289,25 @@ def test_gateways_share_a_sum_and_go_on_without_redis(
     with Gateway(text, tmp_path / "one") as one:
         assert knows(one, openai=times(6))
         assert served(one) == "groq/ok"
+
+
+@pytest.mark.parametrize("models", [1, 2])
+@pytest.mark.parametrize("secure", [True, False], ids=["connecting", "sent"])
+def test_what_was_not_sent_costs_nothing(upstream: UpstreamThread, tmp_path: Path, secure: bool, models: int) -> None:
+    """Nobody accepts, so no TLS begins: a call's time is over, or its caller gone, while connecting."""
+    listed = [entry(upstream, "m", f"openai/{number}") for number in range(models)]
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        for one in listed:
+            one["litellm_params"]["api_base"] = (
+                f"{'https' if secure else 'http'}://127.0.0.1:{deaf.getsockname()[1]}/v1"
+            )
+        with Gateway(config(listed, {"openai": LARGE}, total_timeout=1.0), tmp_path) as gateway:
+            assert call(gateway).status_code == 408
+            in_vain = spent(gateway)["openai"]
+            with pytest.raises(httpx.ReadTimeout):
+                body, key = {"model": "m", "messages": HI}, {"Authorization": f"Bearer {MASTER_KEY}"}
+                httpx.post(gateway.origin + "/v1/chat/completions", json=body, headers=key, timeout=0.4)
+            if secure:
+                assert in_vain == 0 and not wait_until(lambda: spent(gateway)["openai"] > 0, 1)
+            else:
+                assert in_vain > 0 and wait_until(lambda: spent(gateway)["openai"] > in_vain)

@@ -285,6 +285,13 @@ def test_without_a_cache_the_routes_say_so(upstream: UpstreamThread, tmp_path: P
     with Gateway(upstream_config(upstream.base_url), tmp_path) as gateway:
         status, said = gateway.get("/cache/ping")
         assert (status, json.loads(said)["error"]["type"]) == (503, "cache_ping_error")
+        asked = (
+            gateway.get("/cache/redis/info"),
+            gateway.post("/cache/flushall", {}),
+            gateway.post("/cache/delete", {"keys": ["a"]}),
+        )
+        assert [status for status, _ in asked] == [400, 400, 400]
+        assert all("litellm_settings.cache is not true" in json.loads(said)["error"]["message"] for _, said in asked)
 
 
 def priced(base_url: str, model: str) -> str:

@@ -36,6 +36,7 @@ from litellm.proxy.snapshot import Snapshot, build
 from litellm.proxy.stock import EMPTY, LeftOut, Stock
 from litellm.router.explain import Trace
 from litellm.router.health import Health
+from litellm.transport.base import is_unsent
 from litellm.transport.choice import transport_for
 
 if TYPE_CHECKING:  # loaded once there is a store
@@ -257,10 +258,10 @@ class Gateway:
                     await streaming()
             else:
                 await self._other(exchange, route)
-        except (asyncio.CancelledError, CallerGone):
+        except (asyncio.CancelledError, CallerGone) as gone:
             exchange.status = exchange.status or errors.HUNG_UP
             if exchange.charge is not None:
-                exchange.charge.abandoned()
+                exchange.charge.abandoned(sent=not is_unsent(gone))
             raise
         except e.LiteLLMError as error:
             _refuse(exchange, error)

@@ -181,11 +181,14 @@ class Charge:
             setattr(self.row, name, getattr(told, name))
         return self._close("failure", failure, told.usage_source)
 
-    def abandoned(self, failure: str = DISCONNECTED) -> Settling:
-        """The call ends before there is an answer, by its caller's will: whoever is at it has read the prompt."""
+    def abandoned(self, failure: str = DISCONNECTED, sent: bool = True) -> Settling:
+        """The call ends before there is an answer, by its caller's will: whoever is at it has read the prompt, but for
+        the last if nothing was sent to it."""
         if not self.ticket.open:
             return None
         asked = self._asked
+        if not sent:
+            asked = (asked or [])[:-1]
         if self.waiting or asked == []:
             return self._unbilled(failure)
         if asked:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import NamedTuple, TypeVar
 
 from litellm import exceptions as e
+from litellm.transport.base import is_unsent
 from litellm.types.calls import Target
 
 T = TypeVar("T")
@@ -26,9 +27,12 @@ class OutOfTime(e.Timeout):
 
 
 async def in_time(attempt: Awaitable[T], total: Total, left: float, target: Target) -> T:
-    """Raises OutOfTime when the seconds that are left are over."""
+    """Raises OutOfTime when the seconds that are left are over: one with `sent` False if nothing had been sent."""
     try:
         async with asyncio.timeout(left):
             return await attempt
-    except TimeoutError:
-        raise OutOfTime(target, left < total.seconds / 2) from None
+    except TimeoutError as over:
+        error = OutOfTime(target, left < total.seconds / 2)
+        if is_unsent(over.__cause__):
+            error.sent = False
+        raise error from None

@@ -3,8 +3,9 @@
 Every floor above sees only this page. `http.py` is the real thing, `mock.py` the one for tests.
 """
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from litellm.types.http import HttpRequest, HttpResponse, RawHeaders
 
@@ -18,6 +19,15 @@ class TransportError(Exception):
         super().__init__(message)
         if sent is not None:
             self.sent = sent
+
+
+UNSENT: Final = "nothing was sent"
+"""Among a CancelledError's arguments: it struck before the request's first byte."""
+
+
+def is_unsent(error: BaseException | None) -> bool:
+    """Was a call cancelled before anything of it was sent? Only who waits for it in the same task is told."""
+    return isinstance(error, CancelledError) and UNSENT in error.args
 
 
 class ConnectFailed(TransportError):
@@ -88,7 +98,8 @@ class ResponseStream(Protocol):
 class Transport(Protocol):
     """Carries requests to providers. Safe for concurrent use within one event loop.
 
-    Cancelling a call closes its connection at once: a caller who has gone must stop costing money.
+    Cancelling a call closes its connection at once: a caller who has gone must stop costing money. The CancelledError
+    says whether anything had been sent (`is_unsent`).
     """
 
     def send(self, request: HttpRequest, /) -> Coroutine[Any, Any, HttpResponse]:

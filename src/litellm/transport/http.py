@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, NoReturn, TypeVar
 
-from litellm.transport.base import ClosedEarly, ConnectFailed, ResponseStream, TimedOut
+from litellm.transport.base import UNSENT, ClosedEarly, ConnectFailed, ResponseStream, TimedOut
 from litellm.transport.connect import open_socket
 from litellm.transport.connection import Connection, Stale
 from litellm.transport.decompress import ACCEPTED
@@ -156,6 +156,9 @@ class HttpTransport:
         try:
             async with scope:
                 connection = await self._open(origin)
+        except asyncio.CancelledError as cancelled:
+            cancelled.args = (UNSENT,)  # the same object: asyncio's timeouts know the class itself only
+            raise
         except OSError as error:  # TimeoutError, gaierror and SSLError are among them
             self._connect_failed(origin, error, request, total=due == end_by < inf)
         finally:

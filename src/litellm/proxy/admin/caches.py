@@ -44,7 +44,7 @@ class RedisInfo(BaseModel):
 @router.get("/cache/ping", summary="Does the cache answer?", **answers.of(Ping))
 async def ping(request: Request) -> Json:
     """Writes an entry and reads it again. 503 if that fails, and if there is no cache."""
-    cache = _cache(request)
+    cache = _cache(request, 503)
     try:
         await cache.store.set(PROBE, b"1", PROBE_SECONDS)
         found = await cache.store.get(PROBE)
@@ -93,11 +93,12 @@ async def redis_info(request: Request) -> Json:
     return {"num_clients": len(clients), "clients": clients, "info": info}
 
 
-def _cache(request: Request) -> "Cache":
+def _cache(request: Request, absent: int = 400) -> "Cache":
+    """`absent`: the status if there is none. Only a probe asks whether there is one; to ask again would not help."""
     gateway: Gateway = request.app.state.gateway
     cache = gateway.snapshot.cache
     if cache is None:
-        raise _away("litellm_settings.cache is not true")
+        raise ProxyError(absent, "There is no cache: litellm_settings.cache is not true", "cache_ping_error")
     return cache
 
 
