@@ -25,6 +25,8 @@ from litellm.router.strategies.simple_shuffle import place, simple_shuffle
 
 TRIES: Final = 16
 """Draws before all are looked at; none if the first so many all take no calls, as most draws would be in vain."""
+IN_VAIN: Final = 4
+"""So many, and the few that have most of the weight are looked at: it may be these that take no calls."""
 _BY_LOT: Final[frozenset[Strategy]] = frozenset({simple_shuffle, cost_based})
 
 
@@ -61,7 +63,10 @@ def _by_lot(
     left = sums[-1] - sums[first]
     out: list[int] = []  # places that were drawn in vain: the next draw is among the others
     draws = _draws(draw)
-    for point in islice(draws, TRIES if first < TRIES else 0):
+    for number, point in enumerate(islice(draws, TRIES if first < TRIES else 0)):
+        if number == IN_VAIN and level.heavy:
+            out = sorted({*out, *(place for place in level.heavy if place >= first and not level.takes(place, now))})
+            left = sums[-1] - sums[first] - sum(level.weights[place] for place in out)
         at = sums[first] + point * left
         for gone in out:
             if at < sums[gone]:

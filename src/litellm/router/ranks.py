@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MANY: Final = 32
 """Of a larger level so many are compared: their best is about as good as the best of all, and no herd runs to it."""
+FEW: Final = 64
+"""If so many of a level have most of its weight, and rest, nearly every draw is in vain."""
 
 
 def by_order(one: "Deployment") -> tuple[bool, int]:
@@ -31,7 +33,7 @@ def by_price(one: "Deployment") -> tuple[bool, int, float]:
 class Level:
     """Deployments that come into question together; `start` is the place of the first in the ranks."""
 
-    __slots__ = ("deployments", "even", "start", "states", "sums", "weights")
+    __slots__ = ("deployments", "even", "heavy", "start", "states", "sums", "weights")
 
     def __init__(
         self, start: int, deployments: "tuple[Deployment, ...]", states: tuple[State, ...], names: Sequence[str]
@@ -45,6 +47,15 @@ class Level:
         self.even = len(set(self.weights)) == 1
         self.sums = list(accumulate(self.weights, initial=0.0))
         """Of the weights before each, and of all."""
+        heaviest = sorted(range(len(deployments)), key=self.weights.__getitem__)[-FEW:]
+        most = sum(self.weights[place] for place in heaviest) * 2 > self.sums[-1]
+        self.heavy = tuple(sorted(heaviest)) if most else ()
+        """The places of a few that have most of the weight; none if no few have."""
+
+    def takes(self, place: int, now: float) -> bool:
+        """Calls, now."""
+        state = self.states[place]
+        return state.open_at <= now and not (state.strikes and state.probing)
 
     def calm(self, now: float, first: int, tried: Collection[str]) -> list[bool]:
         """Of each from the place `first` on: does it take calls, and has it answered since it rested, if it did?"""
