@@ -1,9 +1,10 @@
 """Budgets of providers and deployments: who is held back, until when, and what a sum outlives."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from math import inf
-from threading import Thread
+from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -123,6 +124,24 @@ def test_another_period_with_the_same_start_goes_on_and_one_with_another_begins_
     assert spent(world) == {OPENAI: 0}
 
 
+def test_one_that_goes_and_comes_back_within_its_period_goes_on(world: World) -> None:
+    """Others have been told of the sum: they never believe that it has become less."""
+    day, hour = Allowance(100, "1d"), Allowance(100, "1h")
+    world.follow(world.a, world.b, provider__openai=day, provider__groq=day)
+    world.count(world.a, 60)
+    start = world.spending.parts()[0].start
+    world.spending.hear(OPENAI, start, 90)
+    for meanwhile in ({}, {"provider__groq": day}, {"provider__openai": hour}):
+        world.follow(world.a, world.b, **meanwhile)
+        world.count(world.a, 1)
+        world.follow(world.a, world.b, provider__openai=day, provider__groq=day)
+        assert spent(world)[OPENAI] == 90 and world.spending.parts()[0].own == 60
+    world.follow(world.a)
+    world.ms += 24 * 60 * MINUTE
+    world.follow(world.a, provider__openai=day)
+    assert spent(world) == {OPENAI: 0}
+
+
 def test_a_budget_for_ever_and_one_of_nothing(world: World) -> None:
     world.follow(world.a, world.b, provider__openai=Allowance(100), provider__groq=Allowance(0, "1m"))
     assert (world.chosen(world.a), world.chosen(world.b)) == ("a", None)
@@ -200,6 +219,42 @@ def test_threads_lose_nothing() -> None:
     for thread in threads:
         thread.join()
     assert spent(world) == {OPENAI: 4000} and world.chosen(world.a) is None
+
+
+def test_a_stream_that_the_collector_ends_stops_nobody() -> None:
+    """It is counted by a thread that has the lock of a state, while another one's cost reaches the budget."""
+    world = World()
+    world.health = Health(SharedState)
+    world.follow(world.a, provider__openai=Allowance(100, "1d"))
+    state, collecting, reached_it = world.a.state, Event(), Event()
+    assert state is not None
+
+    class Stream:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            collecting.set()
+            reached_it.wait(0.5)
+            world.count(world.a, 1)
+
+    def collect() -> None:
+        Stream()
+        with state.guard:
+            gc.collect()
+
+    def reach() -> None:
+        collecting.wait(5)
+        world.count(world.a, 100)
+        reached_it.set()
+
+    threads = [Thread(target=each, daemon=True) for each in (collect, reach)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert spent(world) == {OPENAI: 101} and world.chosen(world.a) is None
 
 
 # Through the router

@@ -9,6 +9,7 @@ What others have spent they tell through Redis (`pool.py`), or the books do.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, tzinfo
 from math import ceil, inf
 from threading import RLock
@@ -120,6 +121,9 @@ class Spending:
         self._wall = wall
         self._zone: tzinfo = UTC
         self._budgets: dict[str, Budget] = {}
+        self._left: dict[tuple[str, Millis], tuple[Nano, Nano, Millis | None]] = {}
+        """Of budgets that are gone, or have another period, by id and start: should they come back before the end."""
+        self._changed: list[Budget] = []
         self._lock = RLock()  # the collector may end a stream, and count it, in whatever is done here
 
     def __bool__(self) -> bool:
@@ -129,13 +133,16 @@ class Spending:
     def follow(self, allowances: Mapping[str, Allowance], zone: tzinfo = UTC) -> None:
         """There are these budgets, by id, from now on. Whom each holds back is to be said anew (`holding`)."""
         with self._lock:
-            self._zone = zone
+            self._zone, now = zone, self._wall()
+            self._left = {key: left for key, left in self._left.items() if left[2] is None or left[2] > now}
             known, self._budgets = self._budgets, {}
             for id, allowance in allowances.items():
-                budget = self._budgets[id] = known.get(id) or Budget(id)
+                budget = self._budgets[id] = known.pop(id, None) or Budget(id)
                 budget.allowance, budget.states = allowance, []
                 self._turn(budget, again=True)
                 self._judge(budget)
+            for budget in known.values():
+                self._put_by(budget)
 
     def holding(self, state: "State", provider: str, deployment_id: str) -> tuple[Budget, ...]:
         """The budgets that hold back a deployment with this state."""
@@ -158,7 +165,9 @@ class Spending:
                 self._turn(budget)
                 budget.own += nano
                 self._judge(budget)
-            return tuple((budget.id, budget.start) for budget in found)
+            counted = tuple((budget.id, budget.start) for budget in found)
+        self._tell()
+        return counted
 
     def hear(self, id: str, start: Millis, total: Nano, own: Nano | None = None) -> None:
         """All have spent `total` of a budget since `start`, this process `own` of it (None: at most all of its own).
@@ -170,25 +179,31 @@ class Spending:
                 if others > budget.elsewhere:
                     budget.elsewhere = others
                     self._judge(budget)
+        self._tell()
 
     def parts(self) -> list[Part]:
         """For those who tell others."""
         with self._lock:
             for budget in self._budgets.values():
                 self._turn(budget)
-            return [Part(one.id, one.start, one.end, one.own) for one in self._budgets.values()]
+            parts = [Part(one.id, one.start, one.end, one.own) for one in self._budgets.values()]
+        self._tell()
+        return parts
 
     def standings(self) -> list[Standing]:
         with self._lock:
             for budget in self._budgets.values():
                 self._turn(budget)
-            return [Standing(one.id, one.allowance, one.spent, one.end) for one in self._budgets.values()]
+            standings = [Standing(one.id, one.allowance, one.spent, one.end) for one in self._budgets.values()]
+        self._tell()
+        return standings
 
     def forked(self) -> None:
         """This process is another's child: what it knows to be its own is its parent's, who tells of it."""
         with self._lock:
             for budget in self._budgets.values():
                 budget.own, budget.elsewhere = 0, budget.spent
+            self._left = {key: (0, own + elsewhere, end) for key, (own, elsewhere, end) in self._left.items()}
 
     def _of(self, provider: str, deployment_id: str) -> tuple[Budget, ...]:
         ids = (of_provider(provider), of_deployment(deployment_id))
@@ -198,10 +213,20 @@ class Spending:
         """Begins another period if this one is over; `again`: or if it has another start by now."""
         now = self._wall()
         if again or (budget.end is not None and now >= budget.end):
-            start, budget.end = period(budget.allowance.duration, now, self._zone)
-            if start != budget.start:
-                budget.start, budget.own, budget.elsewhere = start, 0, 0
-                self._judge(budget)
+            start, end = period(budget.allowance.duration, now, self._zone)
+            if start == budget.start:
+                budget.end = end
+                return
+            if again:
+                self._put_by(budget)
+            budget.start, budget.end = start, end
+            budget.own, budget.elsewhere, _ = self._left.pop((budget.id, start), (0, 0, None))
+            self._judge(budget)
+
+    def _put_by(self, budget: Budget) -> None:
+        """What was told to others is not to become less within a period: they keep the latest they have heard."""
+        if budget.spent:
+            self._left[budget.id, budget.start] = budget.own, budget.elsewhere, budget.end
 
     def _judge(self, budget: Budget) -> None:
         """Holds back whom it must, and nobody else."""
@@ -211,8 +236,15 @@ class Spending:
             until = inf if end is None else self._clock() + (end - self._wall()) / 1000
         if until != budget.until:
             budget.until = until
-            for state in budget.states:
-                state.reweigh()
+            self._changed.append(budget)
+
+    def _tell(self) -> None:
+        """The states, once nothing is locked here: each has a lock of its own, which a thread may hold in which the
+        collector ends a stream, and counts it."""
+        while self._changed:
+            with suppress(IndexError):  # another thread has told it
+                for state in tuple(self._changed.pop().states):
+                    state.reweigh()
 
 
 class BudgetReached(RateLimitError):

@@ -137,6 +137,8 @@ class Connection(asyncio.Protocol):
         self._pump = None
         if self.state in ("sending", "head"):
             self._wait_for_answer()
+        elif self.state == "body" and not self._paused:
+            self._due_in(self._timeouts.between_bytes)
 
     async def write(self, data: bytes) -> None:
         """Write a piece of the body; returns when the kernel has it, or at the end."""
@@ -212,7 +214,9 @@ class Connection(asyncio.Protocol):
                 self._unframed = 0  # one more part of a body and not the last, which is what a stream brings
                 gap = self._timeouts.between_bytes
                 if gap is not None and not self._paused:
-                    self._deadline = self._loop.time() + gap  # later than the timer is armed for
+                    self._deadline = when = self._loop.time() + gap
+                    if when < self._armed:  # while the request is still being uploaded, or was, there may be no timer
+                        self._arm(min(when, self._end_by))
                 (exchange.onward or exchange.on_body)(pieces.pop())
             else:
                 self._hand_over(exchange, data, before)
