@@ -142,6 +142,16 @@ def test_one_that_goes_and_comes_back_within_its_period_goes_on(world: World) ->
     assert spent(world) == {OPENAI: 0}
 
 
+def test_what_cannot_be_followed_changes_nothing(world: World) -> None:
+    both = {"provider__openai": Allowance(100, "1d"), "provider__groq": Allowance(100, "1d")}
+    world.follow(world.a, world.b, **both)
+    world.count(world.a, 60)
+    world.count(world.b, 100)
+    with pytest.raises(ValueError, match="hundred years"):
+        world.spending.follow({OPENAI: Allowance(1, "1d"), OWN: Allowance(1, "999999w"), GROQ: Allowance(1, "1d")})
+    assert spent(world) == {OPENAI: 60, GROQ: 100} and world.chosen(world.a, world.b) == "a"
+
+
 def test_a_budget_for_ever_and_one_of_nothing(world: World) -> None:
     world.follow(world.a, world.b, provider__openai=Allowance(100), provider__groq=Allowance(0, "1m"))
     assert (world.chosen(world.a), world.chosen(world.b)) == ("a", None)

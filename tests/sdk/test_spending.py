@@ -231,3 +231,46 @@ def test_another_process_has_spent_it(upstream: UpstreamThread, redis: RedisServ
     assert settled(router, provider__openai=COST)
     assert router.completion("m", HI)._hidden_params["model_id"] == "groq/ok"
     router.discard()
+
+
+def test_a_star_is_held_to_the_budget_of_the_provider_that_it_is_asked_for(make: Make):
+    budgets = {"groq": SMALL, "openai": SMALL}
+    router = make(("*", "*"), provider_budget_config=budgets)
+    made = router.completion("groq/ok", HI)
+    assert made._hidden_params["custom_llm_provider"] == "groq"
+    assert spent(router) == {"provider:openai": 0, "provider:groq": COST}
+    with pytest.raises(litellm.RateLimitError, match="Exceeded budget for provider groq: "):
+        router.completion("groq/split-7", HI)
+    router.completion("openai/ok", HI)
+    assert spent(router) == {"provider:openai": COST, "provider:groq": COST}
+    router.completion("openrouter/ok", HI)  # which has no budget
+
+
+def test_a_star_without_budgets_goes_where_the_name_says(make: Make, upstream: UpstreamThread):
+    router = make(("*", "*"))
+    made = router.completion("groq/ok", HI)
+    assert (made._hidden_params["custom_llm_provider"], upstream.requests[-1].json["model"]) == ("groq", "ok")
+
+
+def test_of_one_that_is_listed_twice_the_lesser_budget_holds(make: Make):
+    router = make(("m", "openai/ok", {"max_budget": 5}), ("m", "openai/ok", {"max_budget": 1e-9}))
+    router.completion("m", HI)
+    with pytest.raises(litellm.RateLimitError, match="Exceeded budget for deployment openai/ok"):
+        router.completion("m", HI)
+
+
+@pytest.mark.parametrize("written", ["x", [1], 5])
+def test_budgets_that_are_no_table_are_named(make: Make, written: Any):
+    with pytest.raises(ValueError, match="provider_budget_config: expected"):
+        make(("m", "openai/ok"), provider_budget_config=written)
+
+
+def test_what_cannot_be_a_budget_leaves_the_list_as_it_is(make: Make, upstream: UpstreamThread):
+    router = make(("m", "openai/ok", {"max_budget": 1e-9}))
+    router.completion("m", HI)
+    for params in ({"max_budget": 1, "budget_duration": "999999w"}, {"max_budget": 1e20}):
+        with pytest.raises(ValueError, match="max_budget"):
+            router.set_model_list([row(upstream, "m", "openai/ok", params)])
+    with pytest.raises(litellm.RateLimitError):
+        router.completion("m", HI)
+    assert spent(router) == {"deployment:openai/ok": COST}

@@ -72,6 +72,12 @@ def test_what_is_no_duration(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize("text", ["36501d", "999999w", "1217mo", "999999mo"])
+def test_what_no_calendar_has(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than a hundred years"):
+        parse(text)
+
+
 def test_lengths() -> None:
     assert seconds_of("1mo") == timedelta(days=30).total_seconds()
     assert (seconds_of("90s"), seconds_of("2h"), seconds_of("1w")) == (90, 7200, 604800)

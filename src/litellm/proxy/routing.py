@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -90,8 +91,12 @@ def allowances_of(
     for entry, one in zip(entries, deployments, strict=True):
         params = entry.litellm_params
         if params.max_budget is not None:
-            found[of_deployment(one.id)] = Allowance.of(params.max_budget, params.budget_duration)
+            own, id = Allowance.of(params.max_budget, params.budget_duration), of_deployment(one.id)
+            found[id] = min(own, found.get(id, own), key=_limit)  # an entry that is there twice: the lesser holds
     return found
+
+
+_limit: Final = attrgetter("limit")
 
 
 def zone_of(config: Config) -> ZoneInfo:

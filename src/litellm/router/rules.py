@@ -51,7 +51,8 @@ def fallback_lists(value: Any) -> dict[str, tuple[Any, ...]]:
 def allowance(value: Any) -> Allowance:
     """`{budget_limit: 100, time_period: 1d}`, or the same as `max_budget` and `budget_duration`. Raises ValueError."""
     given = value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else as_object(value)
-    if given is None or not given.keys() <= _OF_BUDGET:
+    said = None if given is None else {name for name, one in given.items() if one is not None}
+    if given is None or said is None or not said <= _OF_BUDGET:
         raise ValueError("expected {budget_limit: dollars, time_period: 1d}")
     return Allowance.of(
         given.get("budget_limit", given.get("max_budget")), given.get("time_period", given.get("budget_duration"))

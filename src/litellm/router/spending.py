@@ -133,7 +133,10 @@ class Spending:
     def follow(self, allowances: Mapping[str, Allowance], zone: tzinfo = UTC) -> None:
         """There are these budgets, by id, from now on. Whom each holds back is to be said anew (`holding`)."""
         with self._lock:
-            self._zone, now = zone, self._wall()
+            now = self._wall()
+            for allowance in allowances.values():
+                period(allowance.duration, now, zone)  # whatever this raises, nothing has changed
+            self._zone = zone
             self._left = {key: left for key, left in self._left.items() if left[2] is None or left[2] > now}
             known, self._budgets = self._budgets, {}
             for id, allowance in allowances.items():

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
@@ -152,8 +153,20 @@ def entry_of(row: Any, where: str, usual: Usual) -> Entry:
     )
     if usual.priced:
         deployment = replace(deployment, rates=_rates(deployment.target, deployment.info), price=_rates)
+    if params.model == "*":
+        deployment = replace(deployment, resolve=partial(_concrete, deployment, params))
     parallel = usual.parallel if params.get("max_parallel_requests") is None else params.max_parallel_requests
     return Entry({**written, "model_info": info}, deployment, parallel, _allowance(params, where))
+
+
+def _concrete(star: Listed, params: types.LiteLLM_Params, name: str) -> Listed:
+    """The deployment `*` for one asked name: `groq/llama-3` goes to groq."""
+    try:
+        target = _target(params.model_copy(update={"model": name}), "")
+    except ValueError:  # the call says so
+        target = replace(star.target, model=name, endpoints={})
+    rates = star.price(target, star.info) if star.price is not None else None
+    return replace(star, target=target, rates=rates)
 
 
 def _allowance(params: types.LiteLLM_Params, where: str) -> Allowance | None:

@@ -308,16 +308,26 @@ class Router:
 
     def _serve(self, entries: tuple[Entry, ...]) -> None:
         self._spending.follow(allowances(self._given, entries))
+        ids: set[str] = set()
         for one in entries:
-            deployment = one.deployment
-            deployment.state = state = self._health.of(deployment.id)
-            budgets = self._spending.holding(state, deployment.target.provider, deployment.id)
-            state.limit(one.parallel, deployment.rpm, deployment.tpm, budgets)
+            deployment, id = one.deployment, one.deployment.id
+            star = deployment.resolve is not None  # at no provider, until it is asked for a name
+            states = {id: "" if star else deployment.target.provider}
+            states.update({f"{id}/{name}": name for name in self._given["provider_budget_config"] or () if star})
+            for which, provider in states.items():
+                state = self._health.of(which)
+                budgets = self._spending.holding(state, provider, id)
+                state.limit(one.parallel, deployment.rpm, deployment.tpm, budgets)
+                if which == id:
+                    deployment.state = state
+                else:
+                    deployment.by_provider[provider] = state
+            ids |= states.keys()
         listed = [one.deployment for one in entries]
         given = self._given, listed, self._cache, self._lines, self._picking, self._sticking
         self._routed = routed(*given, self._spending)
         self._entries = entries
-        self._health.keep({one.deployment.id for one in entries})
+        self._health.keep(ids)
 
 
 def _shown(entry: Entry) -> types.Deployment:

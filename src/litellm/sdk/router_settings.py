@@ -1,7 +1,8 @@
 """The arguments of `litellm.Router`, and what the router makes of them."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from litellm.caching.places import Place
 from litellm.router import rules
@@ -81,8 +82,10 @@ def checked(given: Json) -> Json:
             rules.fallback_lists(made[name] or [])
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-    budgets: Mapping[str, Any] = given["provider_budget_config"] or {}
-    for name, value in budgets.items():
+    budgets: Any = given["provider_budget_config"] or {}
+    if not isinstance(budgets, Mapping):
+        raise ValueError("provider_budget_config: expected {provider: {budget_limit: dollars, time_period: 1d}}")
+    for name, value in cast("Mapping[str, Any]", budgets).items():
         try:
             rules.allowance(value)
         except ValueError as error:
@@ -94,8 +97,14 @@ def allowances(given: Json, entries: Iterable[Entry]) -> dict[str, Allowance]:
     """The budgets of providers and of deployments, by their ids."""
     budgets: Mapping[str, Any] = given["provider_budget_config"] or {}
     found = {of_provider(name): rules.allowance(value) for name, value in budgets.items()}
-    own = {of_deployment(one.deployment.id): one.allowance for one in entries if one.allowance is not None}
-    return {**found, **own}
+    for one in entries:
+        if one.allowance is not None:
+            id = of_deployment(one.deployment.id)
+            found[id] = min(one.allowance, found.get(id, one.allowance), key=_limit)  # there twice: the lesser holds
+    return found
+
+
+_limit: Final = attrgetter("limit")
 
 
 def usual(given: Json) -> Usual:

@@ -14,6 +14,9 @@ from litellm.types.units import Millis
 _DURATION: Final = re.compile(r"([1-9]\d{0,5})(s|m|h|d|w|mo)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _DAYS: Final = {"d": 1, "w": 7}
+_LENGTHS: Final = {**_SECONDS, "d": 86400, "w": 7 * 86400, "mo": 30 * 86400}
+LONGEST: Final = 100 * 365 * 86400
+"""Seconds: no duration is longer, so that every date can be written."""
 _FIRST_DAY: Final = {"d": date(1970, 1, 1), "w": date(1969, 12, 29)}
 
 
@@ -22,13 +25,16 @@ def parse(duration: str) -> tuple[int, str]:
     found = _DURATION.fullmatch(duration)
     if found is None:
         raise ValueError(f"{duration!r} is no duration: say 30s, 30m, 1h, 7d, 1w or 1mo")
-    return int(found[1]), found[2]
+    count, unit = int(found[1]), found[2]
+    if count * _LENGTHS[unit] > LONGEST:
+        raise ValueError(f"{duration!r} is longer than a hundred years")
+    return count, unit
 
 
 def seconds_of(duration: str) -> int:
     """How long it is, a month taken as 30 days: for what ends, not for what begins anew. Raises ValueError."""
     count, unit = parse(duration)
-    return count * {**_SECONDS, "d": 86400, "w": 7 * 86400, "mo": 30 * 86400}[unit]
+    return count * _LENGTHS[unit]
 
 
 def period(

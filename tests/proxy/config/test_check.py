@@ -282,6 +282,10 @@ def test_a_budget_is_a_providers_and_says_dollars_and_a_period(tmp_path: Path) -
     )
     assert said(entry.format(1.5, "1mo")) == []
     assert len(said(entry.format(-1, "often"))) == 2
+    assert len(said(entry.format("1e20", "999999w"))) == 2
+    assert said("router_settings: {provider_budget_config: {openai: {budget_limit: 1, time_period: 999999mo}}}") == [
+        f"{place}.openai: '999999mo' is longer than a hundred years"
+    ]
 
 
 @pytest.mark.parametrize("section", [ConfigFile, ModelInfo, LitellmParams, *check.SETTINGS.values()])

@@ -18,10 +18,7 @@ from litellm.catalog.cost import NANO, dollars
 from litellm.proxy.errors import ProxyError
 from litellm.types.accounts import Row
 from litellm.types.calls import Json
-from litellm.types.periods import seconds_of
-
-LONGEST: Final = 100 * 365 * 86400
-"""Seconds: no duration is longer, so that every date can be written."""
+from litellm.types.periods import parse, seconds_of
 
 Dollars = Annotated[float, Described(ge=0, allow_inf_nan=False, le=9_000_000_000)]
 Count = Annotated[int, Described(ge=0, le=2**53)]
@@ -44,8 +41,8 @@ def _json(value: Any) -> Any:
 
 
 def _duration(value: str) -> str:
-    if value != "-1" and seconds_of(value) > LONGEST:
-        raise ValueError("is longer than a hundred years")
+    if value != "-1":
+        parse(value)
     return value
 
 

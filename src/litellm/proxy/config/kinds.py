@@ -122,6 +122,7 @@ _DAY: Final = 86400
 Count = Annotated[int, BeforeValidator(not_bool), Field(ge=0)]
 Positive = Annotated[float, BeforeValidator(not_bool), Field(gt=0)]
 Amount = Annotated[float, BeforeValidator(not_bool), Field(ge=0)]
+Dollars = Annotated[float, BeforeValidator(not_bool), Field(ge=0, le=9_000_000_000)]
 Text = Annotated[str, AfterValidator(filled)]
 Secret = Annotated[SecretStr, AfterValidator(header_text)]
 Period = Annotated[str, AfterValidator(period)]

@@ -10,6 +10,7 @@ from litellm.proxy.config.kinds import (
     Address,
     Amount,
     Count,
+    Dollars,
     HeaderMap,
     Period,
     Positive,
@@ -106,7 +107,7 @@ class LitellmParams(PhaseTimeouts):
     )
     order: int | None = Field(default=None, description="Deployments of a lower order are tried first.")
     max_parallel_requests: Count | None = Field(default=None, description="Calls in flight at once.")
-    max_budget: Amount | None = Field(
+    max_budget: Dollars | None = Field(
         default=None, description="Dollars that it may cost in any `budget_duration`: then it takes no calls."
     )
     budget_duration: Period | None = Field(

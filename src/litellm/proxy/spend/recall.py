@@ -34,11 +34,11 @@ class Recall:
 
     async def ask(self) -> None:
         spending = self.spending
-        parts = spending.parts() if spending is not None else []
-        if spending is None or not parts:
+        if spending is None:
             return
         try:
-            totals = await self._ledger.totals([(one.id, one.start) for one in parts])
+            parts = spending.parts()
+            totals = await self._ledger.totals([(one.id, one.start) for one in parts]) if parts else {}
         except StoreDown as error:
             _log.debug("what was spent is not recalled: %s", error)
             return
