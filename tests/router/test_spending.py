@@ -262,7 +262,7 @@ def test_a_stream_that_the_collector_ends_stops_nobody() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
     assert spent(world) == {OPENAI: 101} and world.chosen(world.a) is None
 
