@@ -419,6 +419,8 @@ def test_a_stream_that_is_over_is_freed_at_once(pause: float) -> None:
 
 
 async def a_stream_is_freed(pause: float) -> None:
+    closed = asyncio.Event()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         parts = FIRST, chunk("second"), chunk("third"), LAST, DONE
@@ -428,6 +430,8 @@ async def a_stream_is_freed(pause: float) -> None:
             await asyncio.sleep(pause)
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        closed.set()
 
     parts = (Relay, EventStream, ResponseStream, Splicer, Call)
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -453,5 +457,6 @@ async def a_stream_is_freed(pause: float) -> None:
     finally:
         gc.enable()
         await engine.aclose()
+        await closed.wait()
         server.close()
     assert not left
