@@ -76,7 +76,11 @@ def test_connections_are_spread(server: Served) -> None:
 
 
 def test_workers_know_their_place(server: Served) -> None:
-    seen = everybody(server, lambda seen: len(seen) == 3 and all(len(each["fleet"]) == 3 for each in seen.values()))
+
+    def is_known(each: dict[str, Any]) -> bool:
+        return [one["state"] for one in each["fleet"]] == ["serving"] * 3
+
+    seen = everybody(server, lambda seen: len(seen) == 3 and all(map(is_known, seen.values())))
     fleet = next(iter(seen.values()))["fleet"]
     assert {(each["index"], each["pid"], each["state"], each["version"]) for each in fleet} == {
         (each["index"], each["pid"], "serving", "1") for each in seen.values()
