@@ -5,5 +5,6 @@ the whole process tree, from /proc) hardly moves when the machine is busy; reque
 compare by CPU, and by the multiple of the floor or of nginx taken in the same run. Subjects are interleaved over
 several rounds, and the median is printed.
 
-`python -m bench.choosing` is apart: what the router's choice among many deployments costs, in this process alone.
+Two are apart. `python -m bench.choosing`: what the router's choice among many deployments costs, in this process alone.
+`python -m bench.routing`: what a model with several deployments costs beside one with a single one.
 """

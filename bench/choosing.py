@@ -28,7 +28,8 @@ def _made(number: int) -> tuple[Deployment, State]:
     state = State()
     for _ in range(number % 7):
         state.begin(NOW - 1)
-    state.answered(NOW - 0.5, 0.1 + number % 11)
+    state.took(NOW - 0.5, 0.1 + number % 11)
+    state.answered()
     state.used(number % 13 * 100)
     return Deployment(str(number), "m", _TARGET, state=state), state
 

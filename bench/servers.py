@@ -34,8 +34,9 @@ class Upstreams:
     slow: int
 
     def base(self, model: str) -> str:
-        port = self.fast if model in ("chat", "burst") else self.slow
-        return f"http://127.0.0.1:{port}{MODELS[model]}/v1"
+        """Of a name that is none of `MODELS`, the one of `chat`."""
+        port = self.slow if model in ("delay", "events", "idle") else self.fast
+        return f"http://127.0.0.1:{port}{MODELS.get(model, '')}/v1"
 
 
 @dataclass(frozen=True)

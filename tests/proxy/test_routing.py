@@ -1,5 +1,6 @@
 """Routing as callers of the gateway see it: fallbacks, resting deployments, aliases, tags, limits, deadlines."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,3 +205,32 @@ def test_failures_on_request_and_aliases_in_the_list(upstream: UpstreamThread, t
         for name, status in (("nickname", 200), ("secret", 200), ("lost", 404)):
             assert httpx.get(f"{gateway.origin}/v1/models/{name}", headers=gateway.headers).status_code == status
         assert ask(gateway, "secret")[0] == 200
+
+
+TWO = """
+model_list:
+  - {{model_name: m, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k}}, model_info: {{id: a}}}}
+  - {{model_name: m, litellm_params: {{model: openai/ok, api_base: {base}, api_key: k}}, model_info: {{id: b}}}}
+router_settings: {{routing_strategy: {strategy}}}
+general_settings: {{master_key: {key}}}
+"""
+
+
+def test_tokens_are_counted_from_when_a_strategy_compares_them(shared_upstream: UpstreamThread, tmp_path: Path) -> None:
+    def text(strategy: str) -> str:
+        return TWO.format(base=shared_upstream.base_url, key=MASTER_KEY, strategy=strategy)
+
+    def tokens() -> list[int] | None:
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        key = {"Authorization": f"Bearer {MASTER_KEY}"}
+        told = httpx.post(gateway.origin + "/router/explain", json=body, headers=key, timeout=60).json()
+        by_id = {row["model_id"]: row["score"].get("tokens") for row in told["candidates"]}
+        return None if None in by_id.values() else sorted(by_id.values())
+
+    with Gateway(text("simple-shuffle"), tmp_path) as gateway:
+        assert ask(gateway, "m")[0] == 200
+        gateway.config_file.write_text(text("usage-based-routing-v2"))
+        gateway.signal(signal.SIGHUP)
+        assert wait_until(lambda: tokens() is not None, 30)
+        used = [ask(gateway, "m")[2] for _ in range(2)]
+        assert tokens() == [json.loads(body)["usage"]["total_tokens"] for body in used]

@@ -61,7 +61,7 @@ def test_one_that_rests_loses_its_sessions() -> None:
     other = chosen(bond, 1.0)
     assert other is GROUP[1]
     bond.served("m", GROUP[1], 1.0)
-    state.answered(12.0, 0.1)
+    state.answered()
     assert chosen(bond, 12.0) is GROUP[1]
     GROUP[0].state = State()
 

@@ -101,7 +101,8 @@ def groups(draw: st.DrawFn) -> Group:
         for _ in range(random.randrange(3)):
             state.begin(NOW - random.random())
             if random.random() > full:
-                state.answered(NOW, random.random())
+                state.took(NOW, random.random())
+                state.answered()
                 state.ended()
         if random.random() < resting:
             state.rest(NOW - 5, random.choice([1.0, 10.0]) if random.random() < half_open else 10.0)
@@ -258,7 +259,7 @@ def used(one: Deployment, state: State, random: Random) -> None:
     one.weight, one.cost = random.random(), random.random()
     for _ in range(random.randrange(1, 1000)):
         state.begin(NOW)
-    state.answered(NOW, random.random())
+    state.took(NOW, random.random())
     state.tokens = random.randrange(1_000_000)
 
 

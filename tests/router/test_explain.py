@@ -35,7 +35,8 @@ def states(draw: st.DrawFn) -> State | None:
     for _ in range(draw(st.integers(0, 3))):
         state.begin(NOW - draw(st.integers(0, 90)))
         if draw(st.booleans()):
-            state.answered(NOW, draw(st.floats(0.01, 9)))
+            state.took(NOW, draw(st.floats(0.01, 9)))
+            state.answered()
             state.ended()
     if draw(st.booleans()):
         state.rest(NOW - 10, draw(st.floats(1, 20)))

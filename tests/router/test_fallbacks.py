@@ -33,8 +33,9 @@ def test_where_a_call_may_come_to() -> None:
 def test_retries_are_a_share_of_the_calls_and_some_each_second() -> None:
     budget = RetryBudget(0.0)
     assert sum(budget.spend(0.0) for _ in range(1000)) == PER_SECOND
-    for _ in range(100):
-        budget.earn()
+    budget.calls += 100
     assert 19 <= sum(budget.spend(0.0) for _ in range(1000)) <= 20  # a fifth cannot be said in binary
     assert sum(budget.spend(1.0) for _ in range(1000)) == PER_SECOND
     assert sum(budget.spend(1e6) for _ in range(1000)) == MOST
+    unasked = RetryBudget(0.0)
+    assert sum(unasked.spend(3600.0) for _ in range(1000)) == MOST, "seconds count before the first retry, too"

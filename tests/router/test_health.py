@@ -5,12 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm import exceptions as e
+from litellm.router import rules
 from litellm.router.candidates import wait
 from litellm.router.deployments import Deployment
 from litellm.router.explain import explain
 from litellm.router.health import LONGEST_REST, Cooldowns, Health, State, failed
 from litellm.router.plan import choose
-from litellm.router.strategies import STRATEGIES, simple_shuffle
+from litellm.router.strategies import STRATEGIES, latency_based, simple_shuffle, usage_based
 from litellm.types.calls import Target
 
 RULES = Cooldowns()
@@ -58,7 +59,7 @@ def test_more_than_half_of_five_rest_it(cls: type[e.LiteLLMError]) -> None:
     state = State()
     for _ in range(2):
         state.begin(0.0)
-        state.answered(0.0, 0.1)
+        state.answered()
         state.ended()
     for _ in range(2):
         fails(state, cls("no"))
@@ -71,11 +72,11 @@ def test_five_in_a_row_rest_it_however_well_the_minute_began() -> None:
     state = State()
     for _ in range(100):
         state.begin(0.0)
-        state.answered(0.0, 0.1)
+        state.answered()
         state.ended()
     for _ in range(4):
         fails(state, e.InternalServerError("no"))
-    state.answered(0.0, 0.1)
+    state.answered()
     for _ in range(4):
         fails(state, e.InternalServerError("no"))
     assert state.open_at == 0.0
@@ -122,7 +123,7 @@ def test_a_rest_ends_with_one_probe_and_a_failed_probe_doubles_it() -> None:
     assert state.resting_until == 6.0 + 10.0
     assert choose((one, two), simple_shuffle, 16.0, 0.0) is one
     probe = state.begin(16.0)
-    state.answered(16.5, 0.5)
+    state.answered()
     state.ended(probe)
     assert {choose((one, two), simple_shuffle, 17.0, draw / 10) for draw in range(10)} == {one, two}
     for _ in range(20):
@@ -272,11 +273,25 @@ def test_what_the_strategies_look_at() -> None:
     state_of(one).begin(0.0)
     assert STRATEGIES["least-busy"]((one, two), 0.0, 0.0) is two
     assert STRATEGIES["usage-based-routing-v2"]((one, two), 0.0, 0.0) is two
-    state_of(one).answered(1.0, 1.0)
+    state_of(one).took(1.0, 1.0)
     assert STRATEGIES["latency-based-routing"]((one, two), 1.0, 0.0) is two  # nobody has tried it
     state_of(two).begin(1.0)
-    state_of(two).answered(1.2, 0.2)
+    state_of(two).took(1.2, 0.2)
     assert STRATEGIES["latency-based-routing"]((one, two), 1.0, 0.0) is two
     assert {STRATEGIES["power-of-two"]((one, two), 1.2, draw / 10) for draw in range(10)} == {two}
     one.cost, two.cost = 1.0, 2.0
     assert STRATEGIES["cost-based-routing"]((one, two), 0.0, 0.9) is one
+
+
+def test_a_state_notes_what_somebody_goes_by() -> None:
+    state = State()
+    state.took(0.0, 1.0)
+    rules.observe(state, latency_based)
+    assert (state.wants_tokens, state.latency) == (False, 1.0)
+    rules.observe(state, usage_based)
+    assert (state.wants_tokens, state.latency) == (True, 1.0)
+    rules.observe(state, simple_shuffle)
+    assert (state.wants_tokens, state.latency) == (False, None), "it would be old by the time that somebody asks again"
+    state.limit(None, None, 10.0)
+    rules.observe(state, simple_shuffle)
+    assert state.wants_tokens

@@ -241,17 +241,36 @@ def test_many_retries_take_long_unless_the_timeout_or_the_total_is_short(
 
 
 def test_a_program_is_tried_again_as_often_as_it_says_and_a_gateway_within_its_budget() -> None:
-    def asked(routing: Routing | None) -> int:
-        upstreams = Upstreams(a=[503])
-        plain = upstreams.router()
-        router = Router(plain.deployments, plain._engine, RetryPolicy(60), None, routing, clock=lambda: 0.0)  # pyright: ignore[reportPrivateUsage]
-        router.policy = RetryPolicy(60)
-        with pytest.raises((e.ServiceUnavailableError, e.RateLimitError)):
-            send(router)
-        return upstreams.asked["a"]
+    upstreams = Upstreams(a=[503], b=[200])
+    engine = Engine(MockTransport(upstreams), lambda: 0.0)
+    own, listed, well = (Deployment(host, "m", Target("openai", host, f"http://{host}/v1", "k")) for host in "aab")
+    router = Router(
+        Deployments([listed]), engine, RetryPolicy(60), None, Routing(),
+        clock=lambda: 0.0, sleep=lambda _: asyncio.sleep(0),
+    )  # fmt: skip
 
-    assert asked(None) == 61
-    assert asked(Routing()) == 1 + 10  # what a second earns, and a fifth of this call
+    def asked(one: Deployment) -> int:
+        before = upstreams.asked["a"]
+        with pytest.raises(e.ServiceUnavailableError):
+            asyncio.run(router.send(Ask("chat", "m", {}), (one,)))  # type: ignore[arg-type]
+        return upstreams.asked["a"] - before
+
+    assert asked(own) == 61
+    assert asked(listed) == 1 + 10  # what a second earns, and a fifth of this call
+    well.retries = listed.retries
+    for _ in range(25):
+        asyncio.run(router.send(Ask("chat", "m", {}), (well,)))  # type: ignore[arg-type]
+    assert asked(listed) == 1 + 5  # a fifth of the calls that did well, and of these two
+
+
+def test_a_groups_deployments_share_one_budget_of_retries() -> None:
+    target = Target("openai", "m", "http://host/v1", "k")
+    made = {name: [Deployment(f"{name}{number}", name, target) for number in range(2)] for name in ("a", "b*")}
+    deployments = Deployments([one for group in made.values() for one in group])
+    Router(deployments, Engine(MockTransport(Upstreams()), lambda: 0.0), RetryPolicy(), None, Routing())
+    (a,), (b,) = ({one.retries for one in group} for group in made.values())
+    assert a is not None and b is not None and a is not b
+    assert {one.retries for one in deployments.group("bc")} == {b}
 
 
 def test_a_call_in_flight_is_counted_until_its_end_whatever_that_is() -> None:

@@ -32,7 +32,8 @@ def test_threads_count_together():
             state.begin(float(second % 7))
             state.used(3)
             failed(state, error, 0.0, Cooldowns(disabled=True), alone=False, pattern=False)
-            state.answered(0.0, 0.1)
+            state.took(0.0, 0.1)
+            state.answered()
             state.ended()
 
     threads = [threading.Thread(target=calls) for _ in range(8)]

@@ -184,7 +184,7 @@ def test_a_minute_that_is_over_makes_room() -> None:
         queues, states = group(5)
         now = asyncio.get_running_loop().time()
         states[0].rest(now, 0.1)
-        states[0].answered(now, 0.0)
+        states[0].answered()
         assert await slot(queues, states) is states[0]
         assert asyncio.get_running_loop().time() >= now + 0.1
 
@@ -219,7 +219,7 @@ def test_of_those_who_wait_one_tries_a_deployment_whose_rest_is_over() -> None:
         waiters = [asyncio.ensure_future(slot(queues, states)) for _ in range(3)]
         done, pending = await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
         assert (len(done), len(pending), state.probing) == (1, 2, True)
-        state.answered(asyncio.get_running_loop().time(), 0.0)
+        state.answered()
         assert await asyncio.gather(*pending) == [state] * 2
 
     asyncio.run(main())

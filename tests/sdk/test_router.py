@@ -382,7 +382,7 @@ def test_whoever_asks_while_the_list_changes_gets_one_that_was_served(make: Make
     stop = threading.Event()
 
     def change() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.0005):  # a lock that is let go and taken at once is never anybody else's
             for one in lists:
                 router.set_model_list(one)
 
@@ -541,7 +541,7 @@ def test_a_stream_holds_its_slot_until_it_ends_or_is_dropped(make: Make, upstrea
 def test_a_stream_that_is_kept_in_the_cache_holds_its_slot_until_it_ends(make: Make, upstream: UpstreamThread):
     litellm.enable_cache()
     try:
-        router = make(("m", "ok", {"max_parallel_requests": 1}))
+        router = make(("m", "ok", {"max_parallel_requests": 1, "tpm": 10**6}))
         state = router._routed.deployments.all[0].state  # pyright: ignore[reportPrivateUsage]
         assert state is not None
         stream = router.completion("m", HI, stream=True, stream_options={"include_usage": True})

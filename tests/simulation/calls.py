@@ -104,7 +104,7 @@ class Calling:
         self.group = group
         self.failures: list[Failure] = []
         worker, now = self.worker, self.worker.world.now
-        worker.budget(group[0].model_name).earn()
+        worker.budget(group[0].model_name).calls += 1
         chosen = choose(group, worker.routing.strategy, now, worker.draw())
         if chosen is None:
             self.give_up(e.RouterRateLimitError(group[0].model_name, 1.0))
@@ -130,7 +130,8 @@ class Calling:
         now = worker.world.now
         upstream.leave()
         if error is None:
-            state.answered(now, now - began)
+            state.took(now, now - began)
+            state.answered()
         elif not (isinstance(error, OutOfTime) and error.late):
             failed(state, error, now, worker.routing.cooldowns, len(self.group) == 1, pattern=False)
         state.ended(probe)

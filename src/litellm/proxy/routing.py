@@ -116,6 +116,7 @@ def attach(
     ids = {one.id for one in deployments}
     if spending is not None:
         spending.follow(allowances_of(config, entries, deployments), zone_of(config))
+    strategy = rules.strategy_of(config.router_settings.routing_strategy)
     for entry, one in zip(entries, deployments, strict=True):
         most = first(entry.litellm_params.max_parallel_requests, config.router_settings.default_max_parallel_requests)
         limited = any(limit is not None for limit in (most, one.rpm, one.tpm))
@@ -129,6 +130,7 @@ def attach(
             state = health.of(id)
             state.queues = health.queues(one.model_name, queue_of(config, one.model_name))
             state.limit(most, one.rpm, one.tpm, () if spending is None else spending.holding(state, name, one.id))
+            rules.observe(state, strategy)
             if id == one.id:
                 one.state = state
             else:

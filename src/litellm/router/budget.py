@@ -15,19 +15,20 @@ MOST: Final = 100.0
 
 
 class RetryBudget:
-    __slots__ = ("_at", "_saved")
+    __slots__ = ("_at", "_reckoned", "_saved", "calls")
 
     def __init__(self, now: float) -> None:
+        self.calls = 0
+        """Whoever makes one counts it here. What they have earned is reckoned when it is spent."""
+        self._reckoned = 0  # of the calls
         self._saved = PER_SECOND
         self._at = now
 
-    def earn(self) -> None:
-        self._saved = min(MOST, self._saved + SHARE)
-
     def spend(self, now: float) -> bool:
         """Takes one retry, if there is one."""
-        self._saved = min(MOST, self._saved + max(0.0, now - self._at) * PER_SECOND)
-        self._at = now
+        earned = (self.calls - self._reckoned) * SHARE + max(0.0, now - self._at) * PER_SECOND
+        self._saved = min(MOST, self._saved + earned)
+        self._reckoned, self._at = self.calls, now
         if self._saved < 1:
             return False
         self._saved -= 1

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
-from math import inf
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from litellm.exceptions import AuthenticationError
 from litellm.router import ranks
+from litellm.router.budget import RetryBudget
 from litellm.router.health import State
-from litellm.router.ranks import Level, Ranks
+from litellm.router.lot import Lot
+from litellm.router.ranks import Ranks
 from litellm.types.calls import Ask, Call, Json, Target
 from litellm.types.http import Timeouts
 
@@ -52,6 +54,8 @@ class Deployment:
     """Pico-dollars of a usual call, to compare; infinite if nobody knows."""
     state: State | None = field(default=None, repr=False)
     """What the router knows of it; None where nothing needs to be known: it is alone and without limits."""
+    retries: RetryBudget | None = field(default=None, repr=False)
+    """Its group's budget for them, from the router. A program's own call has none: it is tried as often as it says."""
     max_retries: int | None = None
     stream_timeouts: Timeouts | None = None
     mock: Any = None
@@ -78,7 +82,7 @@ class Deployment:
 
     def used(self, usage: Json | None) -> None:
         """An answer has reported its usage."""
-        if usage and self.state is not None:
+        if usage and self.state is not None and self.state.wants_tokens:
             count = usage.get("total_tokens")
             self.state.used(count if type(count) is int else 0)
 
@@ -124,9 +128,10 @@ class Group(tuple[Deployment, ...]):
         return Ranks(self, ranks.by_order, ("weight", "rpm", "tpm"))
 
     @cached_property
-    def lowest(self) -> Level:
-        """The first level by `order`."""
-        return self.by_order.level(0)
+    def lot(self) -> Lot | None:
+        """None for a large group, and for weights that have no finite sum: of these the first is always drawn."""
+        plain = len(self) <= ranks.MANY and isfinite(sum(self.by_order.level(0).weights))
+        return Lot(self.by_order) if plain else None
 
     @cached_property
     def by_price(self) -> Ranks:
@@ -186,6 +191,7 @@ def _concrete(deployment: Deployment, matched: str) -> Deployment:
         made = deployment.resolve(matched)
         # However many names it answers to, its limits are one deployment's, unless a provider's budget is its own.
         made.state = deployment.by_provider.get(made.target.provider, deployment.state)
+        made.retries = deployment.retries
         return made
     target = replace(deployment.target, model=deployment.target.model.replace("*", matched), endpoints={})
     rates = deployment.price(target, deployment.info) if deployment.price is not None else None

@@ -186,7 +186,7 @@ def _latency(one: Deployment, now: float) -> Json:
 
 def _usage(one: Deployment, now: float) -> Json:
     state = one.state
-    this = state is not None and state.minute == int(now // 60)
+    this = state is not None and now < state.minute_ends
     return {"tokens": state.tokens, "requests": state.requests} if state and this else {"tokens": 0, "requests": 0}
 
 

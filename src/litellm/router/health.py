@@ -53,6 +53,20 @@ def kind_of(error: e.LiteLLMError) -> str | None:
     return next((name for kind, name in FAILS if isinstance(error, kind)), None)
 
 
+class Unrest:
+    """Counts how often a deployment of this process began to rest, or to be full: whoever has seen that all of a group
+    take calls need not look again until there are more. (Of two threads that count at once under the interpreter's
+    lock, neither is lost.)"""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+UNREST: Final = Unrest()
+
+
 class State:
     """One deployment's. Times are seconds of the router's clock."""
 
@@ -64,7 +78,7 @@ class State:
         "hedging",
         "inflight",
         "latency",
-        "minute",
+        "minute_ends",
         "open_at",
         "parallel",
         "probes",
@@ -80,6 +94,7 @@ class State:
         "tell",
         "tokens",
         "tpm",
+        "wants_tokens",
         "window",
     )  # fmt: skip
 
@@ -102,15 +117,19 @@ class State:
         self.probing = 0
         """The number of the one that does; 0: none does. Only its own end, or an answer, sets that back."""
         self.latency: float | None = None
-        """Seconds to an answer, or to a stream's first event: an average that follows a peak at once."""
+        """Seconds to an answer, or to a stream's first event: an average that follows a peak at once. Where chance
+        alone decides nobody asks for it, and nothing is noted."""
         self.seen_at = 0.0
-        self.minute = -1
+        self.minute_ends = 0.0
+        """When what is counted of a minute begins anew, with the first call after it."""
         self.requests = self.tokens = self.failed = 0  # of this minute, to judge and compare by
         self.failures: dict[str, int] = {}  # of this minute, by kind
         self.streak = 0
         """Failures since the last answer: a minute that began well must not hide that nothing works any more."""
         self.window: Window | None = None
         """What its `rpm` and `tpm` are held against, if it has any."""
+        self.wants_tokens = True
+        """It is held to them, or its strategy compares them."""
         self.second = 0  # of the last call that began
         self.tell: Callable[[float], None] | None = None
         """Told of each rest that begins here, and its seconds; of one that ends before its time, 0."""
@@ -131,7 +150,7 @@ class State:
 
     def begin(self, now: float) -> int:
         """The call's number if it is the one that tries it after a rest, else 0: for `ended`."""
-        if int(now // 60) != self.minute:
+        if now >= self.minute_ends:
             self._turn(now)
         self.inflight += 1
         self.requests += 1
@@ -165,16 +184,19 @@ class State:
             self.window.correct(self.second, tokens)
             self._weigh()
 
-    def answered(self, now: float, seconds: float) -> None:
-        self.streak = 0
-        if self.strikes:
-            self.strikes = self.probing = 0
-            self._freed()
+    def took(self, now: float, seconds: float) -> None:
+        """A call has had to wait so long for its answer, or for a stream's first event."""
         if self.latency is None or seconds > self.latency:
             self.latency = seconds
         else:
             self.latency += _SMOOTHING * (seconds - self.latency)
         self.seen_at = now
+
+    def answered(self) -> None:
+        self.streak = 0
+        if self.strikes:
+            self.strikes = self.probing = 0
+            self._freed()
 
     def expected(self, now: float) -> float:
         """Seconds that another call would take here: the recent latency, forgotten with time, times the queue. Of one
@@ -238,7 +260,7 @@ class State:
 
     def _turn(self, now: float) -> None:
         """Another minute has begun."""
-        self.minute = int(now // 60)
+        self.minute_ends = (now // 60 + 1) * 60
         self.requests = self.tokens = self.failed = 0
         self.failures.clear()
 
@@ -254,7 +276,10 @@ class State:
                     at = max(at, float(self.second + free_in) if free_in else 0.0)
         if (self.parallel is not None and self.inflight >= self.parallel) or self.closed:
             at = inf
+        begins = at > self.open_at or self.strikes
         self.open_at = at
+        if begins:
+            UNREST.count += 1
 
 
 @dataclass(frozen=True, slots=True)

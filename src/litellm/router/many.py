@@ -18,10 +18,10 @@ from typing import Final
 from litellm.router.affinity import Preferring
 from litellm.router.candidates import candidates
 from litellm.router.deployments import Deployment, Group
-from litellm.router.ranks import MANY, Level
+from litellm.router.ranks import MANY, Level, place
 from litellm.router.strategies import Strategy
 from litellm.router.strategies.cost_based import cost_based
-from litellm.router.strategies.simple_shuffle import place, simple_shuffle
+from litellm.router.strategies.simple_shuffle import simple_shuffle
 
 TRIES: Final = 16
 """Draws before all are looked at; none if the first so many all take no calls, as most draws would be in vain."""

@@ -19,7 +19,6 @@ from litellm.router.deployments import Deployment, Group
 from litellm.router.health import Cooldowns, kind_of
 from litellm.router.ranks import MANY
 from litellm.router.strategies import Strategy, simple_shuffle
-from litellm.router.strategies.simple_shuffle import place
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 8.0
@@ -76,25 +75,14 @@ def choose(
     if isinstance(group, Group):
         if len(group) > MANY:
             return many.choose(group, strategy, now, draw, tried)
-        if strategy is simple_shuffle and not tried:
-            drawn = _drawn(group, now, draw)
+        if strategy is simple_shuffle and not tried and group.lot is not None:
+            drawn = group.lot.at(now, draw)
             if drawn is not None:
                 return drawn
     if tried:
         group = [one for one in group if one.id not in tried]
     found = candidates(group, now)
     return strategy(found, now, draw) if found else None
-
-
-def _drawn(group: Group, now: float, draw: float) -> Deployment | None:
-    """What candidates and lot come to where every deployment takes calls: nearly always, for an eighth of the time."""
-    for state in group.by_order.states:
-        if state.open_at > now or state.strikes:
-            return None
-    level = group.lowest
-    if level.even:
-        return level.deployments[int(draw * len(level.deployments))]
-    return level.deployments[place(level.sums, draw * level.sums[-1])]
 
 
 def next_attempt(

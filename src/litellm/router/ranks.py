@@ -5,6 +5,7 @@ weights and their states decide. Within it they are scattered: neighbours in a c
 together, and whoever looks at some neighbours here is to see what the level is like.
 """
 
+from bisect import bisect, bisect_left
 from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate, groupby
 from math import gcd
@@ -30,10 +31,18 @@ def by_price(one: "Deployment") -> tuple[bool, int, float]:
     return *by_order(one), one.cost
 
 
+def place(sums: Sequence[float], at: float) -> int:
+    """Whose share of the whole a point lies in; `sums` are those of the weights before each, and of all.
+
+    Of tiny weights a product with a draw may be rounded up to the total: then it is the last that has any.
+    """
+    return min(bisect(sums, at), bisect_left(sums, sums[-1])) - 1
+
+
 class Level:
     """Deployments that come into question together; `start` is the place of the first in the ranks."""
 
-    __slots__ = ("deployments", "even", "heavy", "start", "states", "sums", "weights")
+    __slots__ = ("deployments", "heavy", "start", "states", "sums", "weights")
 
     def __init__(
         self, start: int, deployments: "tuple[Deployment, ...]", states: tuple[State, ...], names: Sequence[str]
@@ -44,7 +53,6 @@ class Level:
         kinds = ([getattr(one, name) or 0.0 for one in deployments] for name in names)
         self.weights: list[float] = next(filter(any, kinds), [1.0] * len(deployments))
         """Of the first kind that any has, else all alike."""
-        self.even = len(set(self.weights)) == 1
         self.sums = list(accumulate(self.weights, initial=0.0))
         """Of the weights before each, and of all."""
         heaviest = sorted(range(len(deployments)), key=self.weights.__getitem__)[-FEW:]

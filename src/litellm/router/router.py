@@ -13,14 +13,14 @@ from litellm.engine.engine import Engine, Reply
 from litellm.engine.streams import EventStream
 from litellm.router import mocking
 from litellm.router.budget import RetryBudget
-from litellm.router.deployments import Deployment, Deployments
+from litellm.router.deployments import Deployment, Deployments, Group
 from litellm.router.fallbacks import NONE, UNFIT, Fallbacks
 from litellm.router.health import State, failed
 from litellm.router.hedging import Hedging
 from litellm.router.plan import Failure, RetryPolicy, Routing, choose, next_attempt
 from litellm.router.refusal import refused_by_all
 from litellm.router.spending import reached
-from litellm.router.strategies import Strategy
+from litellm.router.strategies import Strategy, simple_shuffle
 from litellm.router.total import OutOfTime, Total, in_time
 from litellm.router.waiting import Queues
 from litellm.types.calls import Account, Ask, Call, Target
@@ -62,7 +62,7 @@ class Router:
     of the deployments."""
 
     __slots__ = (
-        "_bounded", "_budgets", "_clock", "_commit_seconds", "_engine", "_sleep", "deployments", "fallbacks", "policy",
+        "_bounded", "_by_lot", "_clock", "_commit_seconds", "_engine", "_sleep", "deployments", "fallbacks", "policy",
         "routing",
     )  # fmt: skip
 
@@ -82,12 +82,16 @@ class Router:
         self.routing = routing or Routing()
         self.fallbacks = NONE if fallbacks == NONE else fallbacks
         self._bounded = self.routing.total_seconds is not None or bool(self.routing.totals)
+        self._by_lot = self.routing.strategy is simple_shuffle
+        """The usual draw does (`Group.lot`), and nobody asks how long a deployment takes: it is not noted."""
         self._engine = engine
         self._commit_seconds = commit_seconds
-        self._budgets: dict[str, RetryBudget] | None = {} if routing is not None else None
-        """By model group. A program's own calls have none: they are tried as often as it says."""
         self._clock = clock
         self._sleep = sleep
+        if routing is not None:
+            budgets: dict[str, RetryBudget] = {}
+            for one in deployments.all:
+                one.retries = budgets.setdefault(one.model_name, RetryBudget(clock()))
 
     async def models(self, target: Target) -> list[str]:
         """The models that an endpoint says it has."""
@@ -112,36 +116,48 @@ class Router:
         num_retries: int | None,
     ) -> Served[T]:
         """The first attempt of a usual call, in as few steps as it needs: nearly every call is one."""
-        first = group[0]
-        state = first.state
         if self._bounded or ask.trace is not None or ask.bond is not None or ask.failing:
             return await self._routed(ask, group, attempt, [], num_retries)
-        began = self._clock()
+        first = group[0]
+        state, began = first.state, self._clock()
         if state is None and len(group) == 1:
             try:
-                return Served(await attempt(first.call(ask)), first)
+                result = await attempt(first.call(ask))
             except e.LiteLLMError as error:
                 return await self._routed(ask, group, attempt, [Failure(first, error, began)], num_retries)
+            if first.retries is not None:
+                first.retries.calls += 1
+            return Served(result, first)
         if state is not None and (state.queues is not None or state.hedging is not None):
             return await self._routed(ask, group, attempt, [], num_retries)
-        chosen = choose(group, self.routing.strategy, began, random())
+        lot = group.lot if self._by_lot and isinstance(group, Group) else None
+        chosen = None if lot is None else lot.draw(began)
         if chosen is None:
-            return await self._routed(ask, group, attempt, [], num_retries)
-        state, alone = chosen.state or State(), len(group) == 1
+            chosen = choose(group, self.routing.strategy, began, random())
+            if chosen is None:
+                return await self._routed(ask, group, attempt, [], num_retries)
+        state = chosen.state or State()
         probe = state.begin(began)
         if ask.account is not None:
             ask.account.tries(chosen)
         try:
             result = await attempt(chosen.call(ask))
         except e.LiteLLMError as error:
-            self._broke(chosen, state, alone, probe, error)
+            self._broke(chosen, state, len(group) == 1, probe, error)
             return await self._routed(ask, group, attempt, [Failure(chosen, error, began)], num_retries)
         except BaseException as error:
-            self._broke(chosen, state, alone, probe, error)
+            self._broke(chosen, state, len(group) == 1, probe, error)
             raise
-        self._has_answer(ask, chosen, state, alone, began, probe, result)
-        if (budget := self._budget(first.model_name, began)) is not None:
-            budget.earn()
+        if not self._by_lot:
+            now = self._clock()
+            state.took(now, now - began)
+        state.answered()
+        if isinstance(result, EventStream):
+            self._goes_on(result, chosen, state, len(group) == 1)
+        else:
+            state.ended(probe)
+        if first.retries is not None:
+            first.retries.calls += 1
         return Served(result, chosen)
 
     def remembered(self, ask: Ask, served: Served[Reply]) -> None:
@@ -212,12 +228,10 @@ class Router:
     ) -> Served[T]:
         """One group's part: its deployments, one after another. `failures` are those of this call so far."""
         strategy, now = self.routing.strategy, self._clock()
-        name = group[0].model_name
         if ask.bond is not None:
             strategy = ask.bond.over(strategy, ask.model, now)
-        budget = self._budget(name, now)
-        if budget is not None:
-            budget.earn()
+        if (retries := group[0].retries) is not None:
+            retries.calls += 1
         if not failures:
             queues = None if group[0].state is None else group[0].state.queues
             slot = None
@@ -238,7 +252,7 @@ class Router:
                 return Served(await self._attempt(ask, chosen, attempt, len(group) == 1, total, slot), chosen)
             except e.LiteLLMError as error:
                 failures.append(Failure(chosen, error, now))
-        return await self._retried(ask, group, attempt, failures, num_retries, total, strategy, budget)
+        return await self._retried(ask, group, attempt, failures, num_retries, total, strategy)
 
     async def _retried(
         self,
@@ -249,12 +263,11 @@ class Router:
         num_retries: int | None,
         total: Total | None,
         strategy: Strategy,
-        budget: RetryBudget | None,
     ) -> Served[T]:
         """What follows a group's first failure."""
         name = group[0].model_name
         policy = self._policy_for(failures[0].deployment, num_retries)
-        others = self.fallbacks.any(name, ask.fallbacks)
+        retries, others = group[0].retries, self.fallbacks.any(name, ask.fallbacks)
         longest = failures[0].deployment.seconds(ask)
         while True:
             _tell(ask.account, failures[-1])
@@ -262,7 +275,7 @@ class Router:
             step = next_attempt(group, failures, policy, random(), now, strategy, others, longest)
             if step is None or (total is not None and now + step.pause >= total.until):
                 raise _last(failures, policy)
-            if step.again and budget is not None and not budget.spend(now):
+            if step.again and retries is not None and not retries.spend(now):
                 raise _last(failures, policy)
             chosen = step.deployment
             if step.pause:
@@ -365,22 +378,22 @@ class Router:
         except BaseException as error:
             self._broke(deployment, state, alone, probe, error)
             raise
-        self._has_answer(ask, deployment, state, alone, began, probe, result)
-        return result
-
-    def _has_answer(
-        self, ask: Ask, deployment: Deployment, state: State, alone: bool, began: float, probe: int, result: object
-    ) -> None:
-        """An attempt has an answer; as a stream it goes on."""
         now = self._clock()
-        state.answered(now, now - began)
+        if not self._by_lot:
+            state.took(now, now - began)
         if ask.bond is not None:
             ask.bond.served(ask.model, deployment, now)
+        state.answered()
         if isinstance(result, EventStream):
-            result.on_close = state.ended
-            result.on_broke = partial(self._failed, deployment, state, alone)
+            self._goes_on(result, deployment, state, alone)
         else:
             state.ended(probe)
+        return result
+
+    def _goes_on(self, stream: EventStream, deployment: Deployment, state: State, alone: bool) -> None:
+        """An attempt has an answer, but not the end of it."""
+        stream.on_close = state.ended
+        stream.on_broke = partial(self._failed, deployment, state, alone)
 
     def _broke(self, deployment: Deployment, state: State, alone: bool, probe: int, error: BaseException) -> None:
         """An attempt ends without one."""
@@ -400,14 +413,6 @@ class Router:
 
     def _failed(self, deployment: Deployment, state: State, alone: bool, error: e.LiteLLMError) -> None:
         failed(state, error, self._clock(), self.routing.cooldowns, alone, "*" in deployment.model_name)
-
-    def _budget(self, group: str, now: float) -> RetryBudget | None:
-        if self._budgets is None:
-            return None
-        budget = self._budgets.get(group)
-        if budget is None:
-            budget = self._budgets[group] = RetryBudget(now)
-        return budget
 
     def _policy_for(self, deployment: Deployment, num_retries: int | None) -> RetryPolicy:
         count = num_retries if num_retries is not None else deployment.max_retries

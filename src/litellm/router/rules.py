@@ -6,8 +6,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from litellm.router.fallbacks import MOST, Fallbacks, Table
+from litellm.router.health import State
 from litellm.router.spending import Allowance
-from litellm.router.strategies import STRATEGIES, Strategy
+from litellm.router.strategies import STRATEGIES, Strategy, simple_shuffle, usage_based
 from litellm.router.strategies.latency_based import within
 from litellm.types.calls import as_list, as_object
 
@@ -22,6 +23,14 @@ def strategy_of(name: str | None, buffer: float | None = None) -> Strategy:
     if buffer and name == BY_LATENCY:
         return within(buffer)
     return STRATEGIES.get(name or DEFAULT_STRATEGY, STRATEGIES[DEFAULT_STRATEGY])
+
+
+def observe(state: State, strategy: Strategy) -> None:
+    """Has a state note what the strategy and its limits go by, and forget what would be out of date by the time that
+    somebody asks again."""
+    state.wants_tokens = strategy is usage_based or state.window is not None
+    if strategy is simple_shuffle:
+        state.latency = None
 
 
 def kinds(policy: BaseModel | Mapping[str, Any] | None, ending: str) -> dict[str, int]:

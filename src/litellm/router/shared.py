@@ -37,9 +37,13 @@ class SharedState(State):
         with self.guard:
             super().used(tokens)
 
-    def answered(self, now: float, seconds: float) -> None:
+    def took(self, now: float, seconds: float) -> None:
         with self.guard:
-            super().answered(now, seconds)
+            super().took(now, seconds)
+
+    def answered(self) -> None:
+        with self.guard:
+            super().answered()
 
     def limit(
         self, parallel: int | None, rpm: float | None, tpm: float | None, budgets: "tuple[Budget, ...]" = ()

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Final
 from weakref import finalize
 
-from litellm.router import groups
+from litellm.router import groups, rules
 from litellm.router.health import Health
 from litellm.router.plan import choose
 from litellm.router.refusal import refused_by_all
@@ -308,6 +308,7 @@ class Router:
 
     def _serve(self, entries: tuple[Entry, ...]) -> None:
         self._spending.follow(allowances(self._given, entries))
+        strategy = rules.strategy_of(self._given["routing_strategy"])
         ids: set[str] = set()
         for one in entries:
             deployment, id = one.deployment, one.deployment.id
@@ -318,6 +319,7 @@ class Router:
                 state = self._health.of(which)
                 budgets = self._spending.holding(state, provider, id)
                 state.limit(one.parallel, deployment.rpm, deployment.tpm, budgets)
+                rules.observe(state, strategy)
                 if which == id:
                     deployment.state = state
                 else:

@@ -11,9 +11,8 @@ from litellm.router.health import State
 
 
 def usage_based(candidates: Sequence[Deployment], now: float, draw: float) -> Deployment:
-    minute = int(now // 60)
     uses = [
-        _use(state) if (state := one.state) is not None and state.minute == minute else (0.0, 0) for one in candidates
+        _use(state) if (state := one.state) is not None and now < state.minute_ends else (0.0, 0) for one in candidates
     ]
     least = min(uses)
     alike = [one for one, use in zip(candidates, uses, strict=True) if use == least]
