@@ -1,6 +1,8 @@
 """The usual draw: it gives everybody the share that the plan would, and is made only while all take calls."""
 
 import os
+import sys
+import threading
 from collections import Counter
 from math import inf
 from random import Random
@@ -160,3 +162,34 @@ def test_forked_children_do_not_all_draw_alike() -> None:
         os.close(reading)
         os.waitpid(pid, 0)
     assert b"nobody" not in seen and len(seen) > 2
+
+
+def test_threads_draw_from_one_lot_and_none_draws_after_a_rest_began() -> None:
+    """More than are drawn at once, so that several of them find none left together."""
+    group = group_of(4, SharedState)
+    lot, wrong = Lot(group.by_order), list[object]()
+    rests, told = threading.Event(), threading.Barrier(5)
+
+    def draws() -> None:
+        try:
+            wrong.extend(one for _ in range(20 * DRAWS) if (one := lot.draw(NOW)) not in group)
+            told.wait(30)
+            rests.wait(30)
+            wrong.extend(one for _ in range(20 * DRAWS) if (one := lot.draw(NOW)) is not None)
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=draws) for _ in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        told.wait(30)
+        state_of(group[2]).rest(NOW, 1.0)
+        rests.set()
+        for thread in threads:
+            thread.join(30)
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == [] and not any(thread.is_alive() for thread in threads)
